@@ -1,0 +1,267 @@
+"""Open times: from working hours and busy time to the minutes at which a session may start.
+
+Every instant is an integer of epoch minutes (see `wall`), every period is half-open. Wall clock
+hours become instants once per rule set and date, and are kept; the rest is one sweep.
+"""
+
+from bisect import bisect_right
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Final, Generic, TypeAlias, TypeVar
+
+from practice.rules import wall
+
+Interval: TypeAlias = tuple[int, int]  # [start, end)
+Who = TypeVar("Who", bound=Hashable)
+
+_EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
+_LAST_ORDINAL: Final = date.max.toordinal() - 2
+
+
+@dataclass(frozen=True, slots=True)
+class Weekly:
+    """Hours of one weekday (0 is Monday) in wall clock minutes, 0..1440, of an IANA zone.
+
+    They hold on dates from `from_on` until before `until_on`. Refuses an end before the start:
+    hours over midnight are two rules.
+    """
+
+    weekday: int
+    start: int
+    end: int
+    zone: str
+    from_on: date | None = None
+    until_on: date | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weekday <= 6:
+            raise ValueError("A weekday is 0 (Monday) to 6 (Sunday).")
+        _check_hours(self.start, self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """The openings of one date in place of all its weekly hours; none means closed."""
+
+    on: date
+    zone: str
+    openings: tuple[Interval, ...] = ()
+
+    def __post_init__(self) -> None:
+        for start, end in self.openings:
+            _check_hours(start, end)
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """One counselor's rule set. Equal rule sets share what was worked out for them."""
+
+    weekly: tuple[Weekly, ...] = ()
+    dated: tuple[Dated, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Diary(Generic[Who]):
+    """One counselor for `any_of`: who, their hours, and their busy time."""
+
+    counselor: Who
+    hours: Hours
+    busy: Sequence[Interval] = ()
+
+
+class _Expansion:
+    """A rule set sorted by weekday and date; compared by identity, so that look-ups are cheap."""
+
+    __slots__ = ("by_date", "by_weekday")
+
+    def __init__(self, hours: Hours) -> None:
+        self.by_weekday: list[list[Weekly]] = [[] for _ in range(7)]
+        for rule in hours.weekly:
+            self.by_weekday[rule.weekday].append(rule)
+        self.by_date: dict[int, list[Dated]] = {}
+        for exception in hours.dated:
+            self.by_date.setdefault(exception.on.toordinal(), []).append(exception)
+
+
+def openings(hours: Hours, from_on: date, to_on: date) -> dict[date, tuple[Interval, ...]]:
+    """The openings of each local date from `from_on` until before `to_on`; closed dates left out.
+
+    Those of one date are merged where they touch. Those of two dates never are: an opening
+    belongs to its date, so that what is offered does not depend on the dates asked for.
+    """
+    expansion = _expansion(hours)
+    found = (
+        (ordinal, _openings_on(expansion, ordinal))
+        for ordinal in range(from_on.toordinal(), to_on.toordinal())
+    )
+    return {date.fromordinal(ordinal): spans for ordinal, spans in found if spans}
+
+
+def open_starts(
+    *,
+    hours: Hours,
+    busy: Iterable[Interval],
+    length: int,
+    step: int,
+    before: int = 0,
+    after: int = 0,
+    earliest: int,
+    latest: int,
+    window: Interval,
+) -> list[int]:
+    """The minutes at which a session of `length` may start, in order.
+
+    A start lies on its opening's grid (every `step` real minutes from where it opens) and in the
+    window, is not before `earliest` and is before `latest`. The session ends within the opening;
+    with `before` and `after` around it, it touches no busy interval. Busy intervals may come in
+    any order and overlap; empty ones block nothing. Refuses lengths and steps below one minute
+    and negative buffers.
+    """
+    _check_session(length, step, before, after)
+    low, high = max(earliest, window[0]), min(latest, window[1])
+    if low >= high:
+        return []
+    return _free(_spans(hours, low, high), busy, length, step, before, after, low, high)
+
+
+def any_of(
+    diaries: Iterable[Diary[Who]],
+    *,
+    length: int,
+    step: int,
+    before: int = 0,
+    after: int = 0,
+    earliest: int,
+    latest: int,
+    window: Interval,
+) -> list[tuple[int, tuple[Who, ...]]]:
+    """As `open_starts`, for several counselors: each start with those free, in the order given."""
+    _check_session(length, step, before, after)
+    low, high = max(earliest, window[0]), min(latest, window[1])
+    free: dict[int, list[Who]] = {}
+    if low >= high:
+        return []
+    for diary in diaries:
+        spans = _spans(diary.hours, low, high)
+        for start in _free(spans, diary.busy, length, step, before, after, low, high):
+            free.setdefault(start, []).append(diary.counselor)
+    return [(start, tuple(free[start])) for start in sorted(free)]
+
+
+def _free(
+    spans: Sequence[Interval],
+    busy: Iterable[Interval],
+    length: int,
+    step: int,
+    before: int,
+    after: int,
+    low: int,
+    high: int,
+) -> list[int]:
+    """The sweep: from opening to opening, and within it from one blocked run of starts on."""
+    from_minutes, to_minutes = _blocked_starts(busy, length + after - 1, before, low, high)
+    count = len(from_minutes)
+    starts: list[int] = []
+    swept = low  # where the openings so far end; only rules in several zones can overlap
+    overlapping = False
+    for opens, closes in spans:
+        overlapping = overlapping or opens < swept
+        swept = max(swept, closes)
+        stop = min(closes - length + 1, high)
+        start = opens if opens >= low else opens + -(-(low - opens) // step) * step
+        index = bisect_right(to_minutes, start)
+        while start < stop:
+            if index == count or from_minutes[index] >= stop:
+                starts.extend(range(start, stop, step))
+                break
+            starts.extend(range(start, from_minutes[index], step))
+            if start < to_minutes[index]:
+                start += -(-(to_minutes[index] - start) // step) * step
+            index += 1
+    return sorted(set(starts)) if overlapping else starts
+
+
+def _blocked_starts(
+    busy: Iterable[Interval], reach: int, before: int, low: int, high: int
+) -> tuple[list[int], list[int]]:
+    """Where no session may start because of busy time: runs [from, to), apart and in order."""
+    runs = sorted(
+        (start - reach, end + before)
+        for start, end in busy
+        if start < end and start - reach < high and end + before > low
+    )
+    from_minutes: list[int] = []
+    to_minutes: list[int] = []
+    for start, end in runs:
+        if not to_minutes or start > to_minutes[-1]:
+            from_minutes.append(start)
+            to_minutes.append(end)
+        elif end > to_minutes[-1]:
+            to_minutes[-1] = end
+    return from_minutes, to_minutes
+
+
+def _spans(hours: Hours, low: int, high: int) -> list[Interval]:
+    """The openings that may hold a start in [low, high).
+
+    Local dates differ from the UTC date by one at most, and 1970 is far enough from both ends of
+    the calendar that a window out there is simply empty.
+    """
+    expansion = _expansion(hours)
+    first = max(low // wall.DAY + _EPOCH_ORDINAL - 1, 2)
+    last = min((high - 1) // wall.DAY + _EPOCH_ORDINAL + 1, _LAST_ORDINAL)
+    spans = [
+        span
+        for ordinal in range(first, last + 1)
+        for span in _openings_on(expansion, ordinal)
+        if span[1] > low
+    ]
+    spans.sort()
+    return spans
+
+
+@lru_cache(maxsize=1_024)
+def _expansion(hours: Hours) -> _Expansion:
+    return _Expansion(hours)
+
+
+@lru_cache(maxsize=65_536)
+def _openings_on(expansion: _Expansion, ordinal: int) -> tuple[Interval, ...]:
+    """The merged openings of one local date."""
+    exceptions = expansion.by_date.get(ordinal)
+    if exceptions is not None:
+        hours = [(rule.zone, start, end) for rule in exceptions for start, end in rule.openings]
+    else:
+        on = date.fromordinal(ordinal)
+        hours = [
+            (rule.zone, rule.start, rule.end)
+            for rule in expansion.by_weekday[on.weekday()]
+            if (rule.from_on is None or rule.from_on <= on)
+            and (rule.until_on is None or on < rule.until_on)
+        ]
+    return _merged(wall.opening(zone, ordinal, start, end) for zone, start, end in hours)
+
+
+def _merged(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
+    """The same minutes as sorted intervals that do not touch; empty ones drop out."""
+    merged: list[Interval] = []
+    for start, end in sorted(intervals):
+        if start >= end:
+            continue
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return tuple(merged)
+
+
+def _check_hours(start: int, end: int) -> None:
+    if not 0 <= start <= end <= wall.DAY:
+        raise ValueError("Hours run from 00:00 to 24:00 at most, and do not end before they start.")
+
+
+def _check_session(length: int, step: int, before: int, after: int) -> None:
+    if length < 1 or step < 1 or before < 0 or after < 0:
+        raise ValueError("A session and its step last a minute at least; buffers are not negative.")
