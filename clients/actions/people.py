@@ -1,0 +1,153 @@
+"""Make persons, couples and cases known."""
+
+import functools
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from clients.actions import audit
+from clients.models import (
+    BlindIndex,
+    Case,
+    Couple,
+    CoupleMember,
+    DataKey,
+    Member,
+    Person,
+    SafeContact,
+)
+from clients.queries import keys
+from clients.rules import contact, envelope
+from clients.rules.actors import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """What is known of somebody new; texts are already cleaned by `clients.rules.contact`."""
+
+    name: str
+    email: str | None
+    phone: str | None
+    language: str
+    zone: str
+
+
+def _new_key(purpose: DataKey.Purpose, now: datetime) -> DataKey:
+    key = DataKey(id=uuid.uuid4(), purpose=purpose, created_at=now)
+    return key.fill(envelope.new_key())
+
+
+def ensure_index_key(*, by: Actor, now: datetime) -> None:  # noqa: ARG001 - every action has both
+    """Make the blind index's key once; safe when two do it at the same moment."""
+    if not DataKey.objects.filter(purpose=DataKey.Purpose.INDEX).exists():
+        DataKey.objects.bulk_create([_new_key(DataKey.Purpose.INDEX, now)], ignore_conflicts=True)
+
+
+def index_rows(person: Person) -> list[BlindIndex]:
+    """The fingerprints by which `person` is found again; not saved."""
+    digest = functools.partial(envelope.blind, key=keys.index_key())
+    values = [(BlindIndex.Kind.NAME, word) for word in contact.name_tokens(person.name)]
+    if person.email:
+        values.append((BlindIndex.Kind.EMAIL, contact.search_form(person.email)))
+    if person.phone:
+        values.append((BlindIndex.Kind.PHONE, person.phone))
+    return [
+        BlindIndex(person=person, kind=kind, digest=digest(kind=kind, normalised=value))
+        for kind, value in values
+    ]
+
+
+@transaction.atomic
+def make_person(*, new: NewPerson, by: Actor, now: datetime) -> Person:
+    """Make a new person with an own key; contact is neutral only until they say otherwise.
+
+    It never looks for somebody known with the same address: a person is not an e-mail address,
+    and only staff merge.
+    """
+    ensure_index_key(by=by, now=now)
+    key = _new_key(DataKey.Purpose.PERSON, now)
+    key.save(force_insert=True)
+    person = Person(
+        key=key,
+        name=new.name,
+        email=new.email,
+        phone=new.phone,
+        language=new.language,
+        zone=new.zone,
+        created_at=now,
+    )
+    person.save(force_insert=True)
+    BlindIndex.objects.bulk_create(index_rows(person))
+    SafeContact.objects.bulk_create(
+        SafeContact(person=person, channel=channel, asked_at=now) for channel in SafeContact.Channel
+    )
+    audit.record(
+        verb="person.made",
+        subject_kind="person",
+        subject_id=person.pk,
+        person_id=person.pk,
+        by=by,
+        now=now,
+    )
+    return person
+
+
+@transaction.atomic
+def open_case(
+    *, persons: Sequence[Person], counselor: Member | None, by: Actor, now: datetime
+) -> Case:
+    """Open a case in state enquiry: of one person, or of the couple that two or more make."""
+    couple = None
+    if len(persons) > 1:
+        key = _new_key(DataKey.Purpose.COUPLE, now)
+        key.save(force_insert=True)
+        couple = Couple.objects.create(key=key, opened_at=now)
+        CoupleMember.objects.bulk_create(
+            CoupleMember(couple=couple, person=person, joined_at=now) for person in persons
+        )
+    case = Case.objects.create(
+        couple=couple,
+        person=None if couple else persons[0],
+        counselor=counselor,
+        opened_at=now,
+    )
+    audit.record(
+        verb="case.opened",
+        subject_kind="case",
+        subject_id=case.pk,
+        case_id=case.pk,
+        by=by,
+        now=now,
+        detail={"persons": len(persons)},
+    )
+    return case
+
+
+@transaction.atomic
+def say_safe_contact(
+    *,
+    person: Person,
+    channel: SafeContact.Channel,
+    permission: SafeContact.Permission,
+    by: Actor,
+    now: datetime,
+) -> SafeContact:
+    """Store how `person` may be reached on a channel; it takes effect on unsent messages too."""
+    row, _ = SafeContact.objects.update_or_create(
+        person=person,
+        channel=channel,
+        defaults={"permission": permission, "asked_at": now},
+    )
+    audit.record(
+        verb="person.safe_contact",
+        subject_kind="person",
+        subject_id=person.pk,
+        person_id=person.pk,
+        by=by,
+        now=now,
+        detail={"channel": str(channel), "permission": str(permission)},
+    )
+    return row

@@ -1,0 +1,97 @@
+"""Who may come in: every view carries exactly one of these decorators.
+
+A door decides before the view runs, and sets the headers that its kind of page needs. The
+attribute `door` on the view names it, so that a test can hold every route to it.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec
+
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.cache import patch_cache_control
+from django.views.decorators.csrf import csrf_exempt
+
+from clients.queries import people
+from clients.rules.actors import Actor
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+
+class MemberRequest(HttpRequest):
+    """A request that came through the `desk` door."""
+
+    actor: Actor
+
+
+def _private(response: HttpResponseBase, referrer: str) -> HttpResponseBase:
+    """Nothing of the page is kept by a cache, and its address isn't told to the next page."""
+    if isinstance(response, HttpResponse):
+        patch_cache_control(response, no_store=True, private=True)
+        response["Referrer-Policy"] = referrer
+    return response
+
+
+def _named(view: object, door: str) -> None:
+    view.door = door  # type: ignore[attr-defined]
+
+
+def public(view: View[P]) -> View[P]:
+    """Anybody may come in; nothing personal is shown."""
+
+    @functools.wraps(view)
+    def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        return view(request, *args, **kwargs)
+
+    _named(inner, "public")
+    return login_not_required(inner)
+
+
+def visitor(view: View[P]) -> View[P]:
+    """Anybody may come in; the page shows what this browser's visitor is about to give."""
+
+    @functools.wraps(view)
+    def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        return _private(view(request, *args, **kwargs), "same-origin")
+
+    _named(inner, "visitor")
+    return login_not_required(inner)
+
+
+def by_link(view: View[P]) -> View[P]:
+    """Whoever has the link in the address may come in: the link is the capability.
+
+    Forms there carry no CSRF token: with `no-referrer` a browser sends `Origin: null`, which
+    Django refuses, and without cookies there is nothing that a foreign page could ride on.
+    """
+
+    @functools.wraps(view)
+    def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        response = _private(view(request, *args, **kwargs), "no-referrer")
+        if isinstance(response, HttpResponse):
+            response["X-Robots-Tag"] = "noindex"
+        return response
+
+    _named(inner, "by_link")
+    return csrf_exempt(login_not_required(inner))
+
+
+def desk(view: Callable[Concatenate[MemberRequest, P], HttpResponseBase]) -> View[P]:
+    """Signed-in members of the practice only; others sign in, or meet a 403."""
+
+    @functools.wraps(view)
+    def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return _private(redirect_to_login(request.get_full_path()), "same-origin")
+        actor = people.actor_of(request.user)
+        if actor.kind != "member":
+            raise PermissionDenied
+        request.actor = actor  # type: ignore[attr-defined]
+        return _private(view(request, *args, **kwargs), "same-origin")  # type: ignore[arg-type]
+
+    _named(inner, "desk")
+    return inner

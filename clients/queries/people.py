@@ -1,0 +1,31 @@
+"""Find persons and members."""
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+from clients.models import Member, Person
+from clients.queries import keys
+from clients.rules import contact
+from clients.rules.actors import Actor
+
+
+def actor_of(user: AbstractBaseUser | AnonymousUser) -> Actor:
+    """The actor behind a signed-in user; a visitor where the user is no member of the practice."""
+    if not user.is_authenticated or not getattr(user, "is_active", False):
+        return Actor.visitor()
+    member = Member.objects.filter(user=user.pk).first()
+    return member.as_actor() if member else Actor.visitor()
+
+
+def persons_named(text: str) -> list[Person]:
+    """Persons whose name holds every word of `text`, compared by blind index."""
+    words = contact.search_form(text).split()
+    found = Person.objects.select_related("key")
+    for word in words:
+        found = found.filter(index_rows__kind="name", index_rows__digest=keys.digest("name", word))
+    return list(found.distinct()) if words else []
+
+
+def persons_at(*, email: str) -> list[Person]:
+    """Persons with this e-mail address: it may be nobody, one, or two who share it."""
+    digest = keys.digest("email", contact.search_form(contact.email(email)))
+    return list(Person.objects.select_related("key").found_by([digest]))

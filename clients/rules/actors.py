@@ -1,0 +1,47 @@
+"""Who does something: the one value behind every `by=` and every `.visible_to(...)`."""
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+Kind = Literal["system", "member", "person", "visitor"]
+
+COUNSELOR = "counselor"
+STAFF = "staff"
+OWNER = "owner"
+ROLES = (COUNSELOR, STAFF, OWNER)
+
+# How sure we are that a person is who the link says: a mail link proves little.
+PROOF_LINK = 1
+PROOF_SECOND = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A member of the practice, a person in care, a visitor without an account, or the system."""
+
+    kind: Kind
+    id: UUID | None = None
+    roles: frozenset[str] = frozenset()
+    proof: int = 0
+
+    @classmethod
+    def system(cls) -> "Actor":
+        return cls("system")
+
+    @classmethod
+    def visitor(cls) -> "Actor":
+        return cls("visitor")
+
+    @classmethod
+    def of_person(cls, person_id: UUID, proof: int = PROOF_LINK) -> "Actor":
+        return cls("person", person_id, proof=proof)
+
+    @classmethod
+    def of_member(cls, member_id: UUID, roles: frozenset[str]) -> "Actor":
+        return cls("member", member_id, roles)
+
+    @property
+    def sees_whole_diary(self) -> bool:
+        """Staff and owners keep everybody's diary; a counselor keeps their own."""
+        return self.kind == "system" or bool(self.roles & {STAFF, OWNER})
