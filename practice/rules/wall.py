@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 DAY: Final = 1440
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  (wall clock readings are naive on purpose)
+_EPOCH_UTC: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MINUTE: Final = timedelta(minutes=1)
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 
 # The link lines of tzdata say which clocks agree, not which names are old: Europe/Oslo is a link
@@ -105,14 +107,24 @@ def instant(minutes: int) -> datetime:
     return datetime.fromtimestamp(minutes * 60, UTC)
 
 
+def utc(moment: datetime) -> datetime:
+    """The same instant in UTC, where adding minutes adds real ones; refuses a naive datetime.
+
+    In any other zone Python adds and compares wall clock readings.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("An instant needs a zone: this datetime is naive.")
+    return moment.astimezone(UTC)
+
+
 def minute_floor(moment: datetime) -> int:
     """Epoch minutes of an aware datetime, rounded down; use it where a period starts."""
-    return _seconds(moment) // 60
+    return (moment - _EPOCH_UTC) // _MINUTE
 
 
 def minute_ceiling(moment: datetime) -> int:
     """Epoch minutes of an aware datetime, rounded up; use it where a period ends."""
-    return -(-_seconds(moment) // 60)
+    return -((_EPOCH_UTC - moment) // _MINUTE)
 
 
 def resolve(on: date, at: str, zone: str, offset: timedelta | None = None) -> int:
@@ -182,9 +194,9 @@ def _plain_midnight(zone: str, ordinal: int) -> int | None:
     # A change and its reversal within one date has not happened since 1970; were it to, the
     # offsets at noon would tell.
     noon = (midnight + timedelta(hours=12)).replace(tzinfo=zone_data).utcoffset()
-    if others or offset is None or noon != offset or offset % timedelta(minutes=1):
+    if others or offset is None or noon != offset or offset % _MINUTE:
         return None
-    return (ordinal - _EPOCH_ORDINAL) * DAY - offset // timedelta(minutes=1)
+    return (ordinal - _EPOCH_ORDINAL) * DAY - offset // _MINUTE
 
 
 @lru_cache(maxsize=8_192)
@@ -229,12 +241,6 @@ def _minutes(utc_reading: datetime, *, up: bool = False) -> int:
     """Epoch minutes of a naive UTC reading; offsets with seconds are rounded as asked."""
     seconds = (utc_reading - _EPOCH) // timedelta(seconds=1)
     return -(-seconds // 60) if up else seconds // 60
-
-
-def _seconds(moment: datetime) -> int:
-    if moment.tzinfo is None:
-        raise ValueError("An instant needs a zone: this datetime is naive.")
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
 
 
 def _reading(on: date, at: str) -> datetime:
