@@ -1,16 +1,9 @@
 #!/usr/bin/env python
 """Duet's command line."""
 
-import os
 import sys
 
-from django.core.management import execute_from_command_line
-
-
-def main() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    execute_from_command_line(sys.argv)
-
+from config.launch import main
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv)

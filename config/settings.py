@@ -1,15 +1,125 @@
-"""Settings of the stand-alone site (skeleton; H-run makes it complete)."""
+"""The settings of the stand-alone site, all in this file; docs/environment.md lists the names.
 
-import os
+Loading them needs neither a server nor a key, so that `check`, `makemigrations` and
+`collectstatic` run anywhere. What may not be missing once pages are served, `config.gate` checks.
+"""
+
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict, cast
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
+from csp.constants import NONE, SELF
+
+from config.environment import CONFIG_ERROR, Environment, Misconfigured
+from config.redis_urls import broker_url, cache_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-SECRET_KEY = os.environ.get("DUET_SECRET_KEY", "skeleton")
+Mode = Literal["demo", "production"]
+
+
+class DuetSettings(TypedDict):
+    """What the three apps read from `settings.DUET`; a host site fills the same names."""
+
+    MODE: Mode
+    BASE_URL: str  # without a closing slash; every link that leaves the site is made from it
+    NOTES_KEYS: str  # `id:base64`, parted by commas or lines; the first one encrypts
+    FROM_EMAIL: str
+    QUICK_EXIT_URL: str
+    EMBED_ORIGINS: list[str]
+    DATA_DIR: Path
+    THROTTLE: bool
+    TRUSTED_PROXIES: int
+    METRICS_TOKEN: str
+    SMS_URL: str
+    STRONG_AUTH: str  # dotted path of (user) -> bool; empty: nobody has a second factor
+    MAILBOX: bool  # mail stays on this machine, on the pages of /dev/mailbox/
+
+
+def _database(url: str) -> dict[str, Any]:
+    """Return the database's settings; without a URL a stand-in that refuses every query."""
+    if not url:
+        return {"ENGINE": "django.db.backends.dummy"}
+    parsed = dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)
+    if parsed["ENGINE"] != "django.db.backends.postgresql":
+        raise Misconfigured("DATABASE_URL has to look like postgresql://user:password@host/name.")
+    # A statement that runs for 30 s or waits 10 s for a lock is a fault: fail, and free the worker.
+    limits = "-c statement_timeout=30000 -c lock_timeout=10000 -c timezone=UTC"
+    options = parsed.setdefault("OPTIONS", {})
+    options["options"] = f"{options.get('options', '')} {limits}".strip()
+    options.setdefault("connect_timeout", 5)
+    return cast(dict[str, Any], parsed)
+
+
+def _mail(url: str) -> dict[str, Any]:
+    """Return Django's mail settings from smtp://, smtp+tls:// (STARTTLS) or smtp+ssl://."""
+    parts = urlsplit(url)
+    if url and (parts.scheme not in {"smtp", "smtp+tls", "smtp+ssl"} or not parts.hostname):
+        raise Misconfigured(
+            "EMAIL_URL has to look like smtp+tls://user:password@mail.example.org:587."
+        )
+    ports = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
+    return {
+        "EMAIL_HOST": parts.hostname or "",
+        "EMAIL_PORT": parts.port or ports.get(parts.scheme, 25),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
+        "EMAIL_USE_SSL": parts.scheme == "smtp+ssl",
+        "EMAIL_TIMEOUT": 10,
+    }
+
+
+# --- the environment -------------------------------------------------------------------------
+
+_env = Environment()
+try:
+    _env.refuse_unknown()
+    MODE = cast(Mode, _env.choice("DUET_MODE", ("demo", "production"), "production"))
+    DEMO = MODE == "demo"
+    SECRET_KEY = _env.secret("DUET_SECRET_KEY")
+    BASE_URL = _env.origin_url("DUET_BASE_URL", "http://localhost:8000" if DEMO else "")
+    if not DEMO and BASE_URL.startswith("http://"):
+        raise Misconfigured("In production DUET_BASE_URL has to start with https://.")
+    DATABASES = {"default": _database(_env.text("DATABASE_URL"))}
+    REDIS_URL = _env.text("REDIS_URL")
+    REDIS_PREFIX = _env.text("DUET_REDIS_PREFIX", "duet:")
+    CELERY_BROKER_URL = broker_url(REDIS_URL) if REDIS_URL else "memory://"
+    EMAIL_URL = _env.text("EMAIL_URL")
+    MAILBOX_PORT = _env.number("DUET_MAILBOX_PORT", 0)
+    MAIL = _mail(EMAIL_URL or (f"smtp://127.0.0.1:{MAILBOX_PORT}" if MAILBOX_PORT else ""))
+    DUET: DuetSettings = {
+        "MODE": MODE,
+        "BASE_URL": BASE_URL,
+        "NOTES_KEYS": _env.secret("DUET_NOTES_KEY"),
+        "FROM_EMAIL": _env.text("DUET_FROM_EMAIL", "practice@duet.example" if DEMO else ""),
+        "QUICK_EXIT_URL": _env.origin_url("DUET_QUICK_EXIT_URL", "https://www.wikipedia.org"),
+        "EMBED_ORIGINS": _env.words("DUET_EMBED_ORIGINS"),
+        "DATA_DIR": Path(_env.text("DUET_DATA_DIR", str(BASE_DIR / ".duet"))).absolute(),
+        "THROTTLE": _env.switch("DUET_THROTTLE", default=True) or not DEMO,
+        "TRUSTED_PROXIES": _env.number("DUET_TRUSTED_PROXIES", 0),
+        "METRICS_TOKEN": _env.secret("DUET_METRICS_TOKEN"),
+        "SMS_URL": _env.text("DUET_SMS_URL"),
+        "STRONG_AUTH": "",
+        "MAILBOX": DEMO and not EMAIL_URL,
+    }
+    ALLOWED_HOSTS = _env.words("DUET_ALLOWED_HOSTS")
+except Misconfigured as refusal:
+    sys.stderr.write(f"{refusal}\n")
+    raise SystemExit(CONFIG_ERROR) from None
+
+if BASE_URL:
+    ALLOWED_HOSTS.append(urlsplit(BASE_URL).hostname or "")
+if DEMO:
+    ALLOWED_HOSTS += ["localhost", "127.0.0.1", "[::1]"]
+
+# --- Django ----------------------------------------------------------------------------------
+
 DEBUG = False
-ALLOWED_HOSTS = ["*"]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -18,14 +128,182 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django_htmx",
+    "csp",
+    "config",
     "clients",
     "intake",
     "practice",
 ]
-DATABASES = {"default": dj_database_url.parse(os.environ.get("DATABASE_URL", "postgresql://x@/x"))}
-ROOT_URLCONF = "config.urls"
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    # A belt only: each view's own door decides, and marks public pages `login_not_required`.
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+# --- language and time: UTC inside, zones only in rules and templates ------------------------
+
 USE_TZ = True
 TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("es", "Español")]
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DUET: dict[str, Any] = {"MODE": "demo", "BASE_URL": "http://localhost:8000", "NOTES_KEYS": os.environ.get("DUET_NOTES_KEY", "")}
+LOCALE_PATHS = [BASE_DIR / "locale"]
+
+# --- static files ----------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        # Hashed names, so browsers may keep files for ever and never show old ones. A demo
+        # serves straight from the source folders and needs no `collectstatic`.
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEMO
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEMO
+
+# --- sign-in and sessions --------------------------------------------------------------------
+
+LOGIN_URL = "/accounts/login/"
+LOGIN_REDIRECT_URL = "/desk/"
+LOGOUT_REDIRECT_URL = "/"
+SESSION_ENGINE = "django.contrib.sessions.backends.db"  # Redis may lose everything
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# --- what browsers are told ------------------------------------------------------------------
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    }
+}
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if BASE_URL:
+    CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(BASE_URL))]
+if DUET["TRUSTED_PROXIES"]:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+if not DEMO:
+    SESSION_COOKIE_NAME = "__Host-sessionid"
+    CSRF_COOKIE_NAME = "__Host-csrftoken"
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes come from inside, without TLS
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    # Entering the browsers' preload list binds a whole domain: its owner decides, not this file.
+    SILENCED_SYSTEM_CHECKS = ["security.W021"]
+
+# --- Redis: the cache, and Celery as a doorbell ----------------------------------------------
+
+CACHES = {
+    "default": {
+        "BACKEND": "config.cache.FailOpenRedisCache",
+        "LOCATION": cache_url(REDIS_URL),
+        "KEY_PREFIX": f"{REDIS_PREFIX}cache",
+        "OPTIONS": {
+            "serializer": "config.cache.JsonSerializer",
+            "socket_timeout": 0.25,
+            "socket_connect_timeout": 0.25,
+        },
+    }
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "global_keyprefix": REDIS_PREFIX,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 0.25,
+}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# By interval, not by clock: after a pause each rings at once. Old rings are worth nothing.
+CELERY_BEAT_SCHEDULE = {
+    name: {"task": name, "schedule": seconds, "options": {"expires": seconds}}
+    for name, seconds in {
+        "practice.tasks.send_due": 30.0,
+        "clients.tasks.seal_audit": 30.0,
+        "practice.tasks.expire_holds": 60.0,
+    }.items()
+}
+
+# --- mail ------------------------------------------------------------------------------------
+
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_HOST = MAIL["EMAIL_HOST"]
+EMAIL_PORT = MAIL["EMAIL_PORT"]
+EMAIL_HOST_USER = MAIL["EMAIL_HOST_USER"]
+EMAIL_HOST_PASSWORD = MAIL["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS = MAIL["EMAIL_USE_TLS"]
+EMAIL_USE_SSL = MAIL["EMAIL_USE_SSL"]
+EMAIL_TIMEOUT = MAIL["EMAIL_TIMEOUT"]
+DEFAULT_FROM_EMAIL = DUET["FROM_EMAIL"] or "webmaster@localhost"
+
+# --- logging: to stderr, one line each, never a person's words --------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "config.logs.PlainFormatter"}},
+    "filters": {"no_tokens": {"()": "config.logs.MaskTokens"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["no_tokens"],
+        }
+    },
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    # Django's own handlers would mail tracebacks with local variables; ours replaces them.
+    "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
+}

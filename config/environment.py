@@ -1,0 +1,126 @@
+"""Reads the environment: typed, with NAME_FILE variants, and one sentence when something is wrong."""
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from clients.rules.envelope import KeyRefused, parse_keyring
+
+CONFIG_ERROR = 78  # EX_CONFIG of sysexits.h: "something was found in an unconfigured state"
+
+# Every DUET_* name there is. docs/environment.md says what each does, and a test keeps both equal.
+NAMES = frozenset(
+    {
+        "DUET_ALLOWED_HOSTS",
+        "DUET_BASE_URL",
+        "DUET_DATA_DIR",
+        "DUET_EMBED_ORIGINS",
+        "DUET_FROM_EMAIL",
+        "DUET_MAILBOX_PORT",
+        "DUET_METRICS_TOKEN",
+        "DUET_MODE",
+        "DUET_NOTES_KEY",
+        "DUET_NOTES_KEY_FILE",
+        "DUET_QUICK_EXIT_URL",
+        "DUET_REDIS_PREFIX",
+        "DUET_SECRET_KEY",
+        "DUET_SECRET_KEY_FILE",
+        "DUET_SMS_URL",
+        "DUET_THROTTLE",
+        "DUET_TRUSTED_PROXIES",
+    }
+)
+
+# The key of .env.example. Everybody can read it there, so it opens only demo practices.
+SAMPLE_NOTES_KEY = "sample:ZHVldC1zYW1wbGUta2V5LW5vdC1mb3ItcmVhbC11c2U="
+
+
+class Misconfigured(Exception):  # noqa: N818 - it names a state, and reads well where it is caught
+    """The environment cannot be served from; the message is one sentence for the operator."""
+
+
+class Environment:
+    """A reader over a mapping of names to texts; empty values count as absent."""
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self._values = os.environ if values is None else values
+
+    def refuse_unknown(self) -> None:
+        """Refuse DUET_* names that nobody reads, since a typing error would pass in silence."""
+        unknown = sorted(n for n in self._values if n.startswith("DUET_") and n not in NAMES)
+        if unknown:
+            raise Misconfigured(
+                f"Unknown environment name {', '.join(unknown)}: docs/environment.md lists all."
+            )
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return the stripped value, or the default where it is absent or empty."""
+        return self._values.get(name, "").strip() or default
+
+    def secret(self, name: str) -> str:
+        """Return NAME, or the content of the file NAME_FILE; refuses both and readable files."""
+        value, path = self.text(name), self.text(f"{name}_FILE")
+        if value and path:
+            raise Misconfigured(f"Set {name} or {name}_FILE, not both.")
+        return secret_file(Path(path), f"{name}_FILE") if path else value
+
+    def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
+        """Return one of the allowed words; refuses any other."""
+        value = self.text(name, default)
+        if value not in allowed:
+            raise Misconfigured(f"{name} is {value!r}; it can be {' or '.join(allowed)}.")
+        return value
+
+    def switch(self, name: str, default: bool) -> bool:
+        """Return True for `on` and False for `off`; refuses any other word."""
+        return self.choice(name, ("on", "off"), "on" if default else "off") == "on"
+
+    def number(self, name: str, default: int) -> int:
+        """Return a whole number of 0 or more; refuses anything else."""
+        value = self.text(name, str(default))
+        if not (value.isascii() and value.isdigit()):
+            raise Misconfigured(f"{name} is {value!r}; it has to be a whole number.")
+        return int(value)
+
+    def words(self, name: str) -> list[str]:
+        """Return the values of a list parted by commas or blanks."""
+        return self.text(name).replace(",", " ").split()
+
+    def origin_url(self, name: str, default: str = "") -> str:
+        """Return an http(s) address without its closing slash; refuses anything else."""
+        value = self.text(name, default).rstrip("/")
+        if not value:
+            return ""
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+            raise Misconfigured(f"{name} is {value!r}; it has to look like https://example.org.")
+        return value
+
+
+def secret_file(path: Path, name: str) -> str:
+    """Return a secret file's text; refuses a file that is missing or that everybody can read."""
+    try:
+        mode = path.stat().st_mode
+        content = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{name} names {path}, which cannot be read.") from error
+    if mode & stat.S_IROTH:
+        raise Misconfigured(f"Everybody can read {path} ({name}): run `chmod 600 {path}`.")
+    return content
+
+
+def check_notes_keys(raw: str, *, secret_key: str, mode: str) -> None:
+    """Refuse key-encryption keys that are missing, malformed, known to all, or used twice."""
+    entries = raw.replace(",", "\n").split()
+    if mode != "demo" and SAMPLE_NOTES_KEY in entries:
+        raise Misconfigured(
+            "DUET_NOTES_KEY is the sample key of .env.example: make one of your own."
+        )
+    if secret_key and any(secret_key in {entry, entry.partition(":")[2]} for entry in entries):
+        raise Misconfigured("DUET_NOTES_KEY is the same as DUET_SECRET_KEY: make one of its own.")
+    try:
+        parse_keyring(raw)
+    except KeyRefused as refusal:
+        raise Misconfigured(str(refusal)) from refusal
