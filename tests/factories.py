@@ -1,0 +1,475 @@
+"""Rows for tests: plain keyword functions, and one cast of persons that all tests share.
+
+Persons and cases come from the actions that make them; the diary is written straight into the
+database, with the audit entry that an action would have left. Defaults fit together: a counselor
+in New York who works on weekdays from nine to five, one service, and `MONDAY` as the first day.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Literal, TypedDict, Unpack
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+
+from clients.actions import audit, people
+from clients.models import Case, Member, Message, Person, SafeContact
+from clients.rules.actors import COUNSELOR, OWNER, STAFF, Actor
+from practice.models import (
+    Appointment,
+    Attendance,
+    Counselor,
+    Offer,
+    Practice,
+    ReminderRule,
+    Room,
+    Service,
+    TimeOff,
+    WorkingHours,
+)
+
+# A Monday, eight in the morning in New York; far enough from any change of the clocks.
+NOW = datetime(2027, 1, 11, 13, 0, tzinfo=UTC)
+MONDAY = NOW.date()
+SYSTEM = Actor.system()
+PASSWORD = "an unlikely long password"
+
+
+# --- people --------------------------------------------------------------------------------------
+
+
+class PersonFields(TypedDict, total=False):
+    """What `person` takes; the rest is filled in."""
+
+    name: str
+    email: str | None
+    phone: str | None
+    language: str
+    zone: str
+    now: datetime
+
+
+def person(**fields: Unpack[PersonFields]) -> Person:
+    """A new person, as the booking page would make one."""
+    values: PersonFields = {
+        "name": "Robin Reed",
+        "email": "robin@example.org",
+        "phone": None,
+        "language": "en",
+        "zone": "America/New_York",
+        "now": NOW,
+    }
+    values |= fields
+    return people.make_person(
+        new=people.NewPerson(
+            name=values["name"],
+            email=values["email"],
+            phone=values["phone"],
+            language=values["language"],
+            zone=values["zone"],
+        ),
+        by=SYSTEM,
+        now=values["now"],
+    )
+
+
+ANA: PersonFields = {"name": "Ana Alder", "email": "ana@example.org", "phone": "+12015550101"}
+BEN: PersonFields = {"name": "Ben Birch", "email": "ben@example.org", "phone": "+12015550102"}
+CHRIS: PersonFields = {
+    "name": "Chris Cedar",
+    "email": "chris@example.com",
+    "zone": "Europe/Madrid",
+    "language": "es",
+}
+DANA: PersonFields = {"name": "Dana Dogwood", "email": None, "phone": "+12015550104"}
+
+
+def ana(**changes: Unpack[PersonFields]) -> Person:
+    """Ana books; she has e-mail and a telephone, and lives in New York."""
+    return person(**(ANA | changes))
+
+
+def ben(**changes: Unpack[PersonFields]) -> Person:
+    """Ben is Ana's partner."""
+    return person(**(BEN | changes))
+
+
+def chris(**changes: Unpack[PersonFields]) -> Person:
+    """Chris lives in Madrid and reads Spanish."""
+    return person(**(CHRIS | changes))
+
+
+def dana(**changes: Unpack[PersonFields]) -> Person:
+    """Dana has a telephone only."""
+    return person(**(DANA | changes))
+
+
+def case(
+    *persons: Person, counselor: Member | Counselor | None = None, now: datetime = NOW
+) -> Case:
+    """A case of one person, or of the couple that two make."""
+    member = counselor.member if isinstance(counselor, Counselor) else counselor
+    return people.open_case(persons=persons, counselor=member, by=SYSTEM, now=now)
+
+
+def safe_contact(
+    person: Person,
+    *,
+    channel: SafeContact.Channel = SafeContact.Channel.EMAIL,
+    permission: SafeContact.Permission = SafeContact.Permission.YES,
+    quiet: tuple[int, int] | None = None,
+    now: datetime = NOW,
+) -> SafeContact:
+    """What a person said about one channel; `quiet` is minutes of the day, from and until."""
+    row, _ = SafeContact.objects.update_or_create(
+        person=person,
+        channel=channel,
+        defaults={
+            "permission": permission,
+            "asked_at": now,
+            "quiet_from": quiet[0] if quiet else None,
+            "quiet_until": quiet[1] if quiet else None,
+        },
+    )
+    return row
+
+
+# --- the practice --------------------------------------------------------------------------------
+
+
+def member(
+    username: str = "olive", *, roles: Sequence[str] = (OWNER,), name: str | None = None
+) -> Member:
+    """Somebody who signs in as `username` with `PASSWORD`."""
+    user = get_user_model().objects.create_user(username=username, password=PASSWORD)
+    return Member.objects.create(user=user, name=name or username.title(), roles=list(roles))
+
+
+def owner(username: str = "olive") -> Member:
+    """A member who may do everything at the desk."""
+    return member(username, roles=[OWNER])
+
+
+def staff(username: str = "sam") -> Member:
+    """A member of the front desk."""
+    return member(username, roles=[STAFF])
+
+
+def practice(
+    *,
+    name: str = "Elm Street Practice",
+    neutral_name: str = "Elm Street",
+    zone: str = "America/New_York",
+    cutoff_minutes: int = 24 * 60,
+    confirmation_delay_seconds: int = 0,
+    hold_minutes: int = 10,
+) -> Practice:
+    """The one practice, made or changed to this."""
+    row, _ = Practice.objects.update_or_create(
+        only=True,
+        defaults={
+            "name": name,
+            "neutral_name": neutral_name,
+            "zone": zone,
+            "cutoff_minutes": cutoff_minutes,
+            "confirmation_delay_seconds": confirmation_delay_seconds,
+            "hold_minutes": hold_minutes,
+        },
+    )
+    return row
+
+
+def room(slug: str = "garden") -> Room:
+    """A room of the practice."""
+    return Room.objects.create(slug=slug, name=slug.title())
+
+
+def hours(
+    counselor: Counselor,
+    *,
+    weekdays: Iterable[int] = range(5),
+    start: int = 9 * 60,
+    end: int = 17 * 60,
+    zone: str | None = None,
+) -> list[WorkingHours]:
+    """Weekly hours, in minutes of the day on the counselor's own clock unless `zone` says else."""
+    return WorkingHours.objects.bulk_create(
+        WorkingHours(
+            counselor=counselor,
+            weekday=weekday,
+            start=start,
+            end=end,
+            zone=zone or counselor.zone,
+        )
+        for weekday in weekdays
+    )
+
+
+def time_off(start: datetime, end: datetime, *, counselor: Counselor | None = None) -> TimeOff:
+    """Time off of one counselor, or of the whole practice."""
+    return TimeOff.objects.create(counselor=counselor, period=DateTimeTZRange(start, end))
+
+
+def counselor(
+    slug: str = "iris",
+    *,
+    name: str | None = None,
+    zone: str = "America/New_York",
+    room: Room | None = None,
+    weekdays: Iterable[int] = range(5),
+    start: int = 9 * 60,
+    end: int = 17 * 60,
+    active: bool = True,
+) -> Counselor:
+    """A counselor who signs in under the slug and works the same hours on these weekdays."""
+    row = Counselor.objects.create(
+        member=member(slug, roles=[COUNSELOR], name=name),
+        slug=slug,
+        zone=zone,
+        languages=["en"],
+        room=room,
+        active=active,
+    )
+    hours(row, weekdays=weekdays, start=start, end=end)
+    return row
+
+
+class ServiceFields(TypedDict, total=False):
+    """What `service` takes; the rest is as the model has it."""
+
+    name: str
+    minutes: int
+    step: int
+    buffer_before: int
+    buffer_after: int
+    notice: int
+    horizon_days: int
+    attendees: str
+    place: str
+    booking: str
+    invite_gate: str
+    hidden: bool
+    active: bool
+
+
+def service(
+    slug: str = "first-talk",
+    *,
+    counselors: Iterable[Counselor] = (),
+    **fields: Unpack[ServiceFields],
+) -> Service:
+    """A service of 50 minutes for one or two, booked at once, offered by `counselors`."""
+    values: ServiceFields = {
+        "name": slug.replace("-", " ").capitalize(),
+        "minutes": 50,
+        "notice": 120,
+        "invite_gate": Service.InviteGate.SAID_SAFE,
+    }
+    values |= fields
+    row = Service.objects.create(slug=slug, **values)
+    for who in counselors:
+        Offer.objects.create(service=row, counselor=who)
+    return row
+
+
+def reminder(
+    minutes_before: int = 2880,
+    *,
+    service: Service | None = None,
+    channel: SafeContact.Channel = SafeContact.Channel.EMAIL,
+) -> ReminderRule:
+    """A reminder rule, of every service unless one is named."""
+    return ReminderRule.objects.create(
+        minutes_before=minutes_before, service=service, channel=channel
+    )
+
+
+# --- the diary -----------------------------------------------------------------------------------
+
+
+def at(day: int = 0, time: str = "10:00", zone: str = "America/New_York") -> datetime:
+    """The instant at which a clock shows `time` so many days after `MONDAY`; day 1 is Tuesday."""
+    hour, minute = (int(part) for part in time.split(":"))
+    on = MONDAY + timedelta(days=day)
+    local = datetime(on.year, on.month, on.day, hour, minute, tzinfo=ZoneInfo(zone))
+    return local.astimezone(UTC)
+
+
+def token_hash(token: str) -> bytes:
+    """How a link or a hold is looked up."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+class AppointmentFields(TypedDict, total=False):
+    """What `appointment` takes beside who, what and when."""
+
+    minutes: int
+    room: Room | None
+    overbooked: bool
+    override_reason: str
+    booked_at: datetime
+    sequence: int
+
+
+BOOKED = (Appointment.State.REQUESTED, Appointment.State.CONFIRMED)
+
+
+@transaction.atomic
+def appointment(
+    counselor: Counselor,
+    service: Service,
+    *persons: Person,
+    start: datetime,
+    state: str = Appointment.State.CONFIRMED,
+    case: Case | None = None,
+    gate: str = Attendance.Gate.OPEN,
+    **fields: Unpack[AppointmentFields],
+) -> Appointment:
+    """A booked appointment: the first person booked it, `gate` is that of the others.
+
+    Written straight into the table, past the guard: the database's own constraints hold.
+    """
+    booked_at = fields.get("booked_at", NOW)
+    minutes = fields.get("minutes", service.minutes)
+    persons = persons or (ana(),)
+    reason = fields.get("override_reason", "")
+    cancelled_at = booked_at if state == Appointment.State.CANCELLED else None
+    row = Appointment.objects.create(
+        counselor=counselor,
+        service=service,
+        case=case
+        or people.open_case(persons=persons, counselor=counselor.member, by=SYSTEM, now=booked_at),
+        room=fields.get("room"),
+        state=state,
+        period=DateTimeTZRange(start, start + timedelta(minutes=minutes)),
+        blocked=_blocked(service, start, minutes),
+        overbooked=fields.get("overbooked", False),
+        offered_under=None if reason else counselor.hours_version,
+        override_reason=reason,
+        sequence=fields.get("sequence", 0),
+        **_agreed(start, counselor.zone),
+        created_at=booked_at,
+        settled_at=booked_at,
+        cancelled_at=cancelled_at,
+    )
+    for person_ in persons:
+        booker = person_ is persons[0]
+        _attendance(row, person_, "booker" if booker else "partner", gate, cancelled_at)
+    audit.record(
+        verb="appointment.booked",
+        subject_kind="appointment",
+        subject_id=row.pk,
+        case_id=row.case_id,
+        by=SYSTEM,
+        now=booked_at,
+    )
+    return row
+
+
+def _blocked(service: Service, start: datetime, minutes: int) -> DateTimeTZRange:
+    return DateTimeTZRange(
+        start - timedelta(minutes=service.buffer_before),
+        start + timedelta(minutes=minutes + service.buffer_after),
+    )
+
+
+class _Agreed(TypedDict):
+    agreed_zone: str
+    agreed_wall: str
+
+
+def _agreed(start: datetime, zone: str) -> _Agreed:
+    wall = start.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M")
+    return {"agreed_zone": zone, "agreed_wall": wall}
+
+
+def _attendance(
+    row: Appointment,
+    person_: Person,
+    role: Literal["booker", "partner"],
+    partner_gate: str,
+    cancelled_at: datetime | None,
+) -> Attendance:
+    token = secrets.token_urlsafe(16)
+    gate = Attendance.Gate.OPEN if role == "booker" else partner_gate
+    state = Attendance.State.CONFIRMED if role == "booker" else Attendance.State.EXPECTED
+    return Attendance.objects.create(
+        appointment=row,
+        person=person_,
+        role=role,
+        state=Attendance.State.CANCELLED if cancelled_at else state,
+        gate=gate,
+        gate_opened_at=row.created_at if gate == Attendance.Gate.OPEN else None,
+        token_hash=token_hash(token),
+        token=token,
+        confirmed_at=row.created_at if role == "booker" else None,
+        cancelled_at=cancelled_at,
+    )
+
+
+def hold(
+    counselor: Counselor,
+    service: Service,
+    *,
+    start: datetime,
+    until: datetime = NOW + timedelta(minutes=10),
+    token: str = "a hold for tests",
+) -> Appointment:
+    """A slot held for whoever has `token`."""
+    return Appointment.objects.create(
+        counselor=counselor,
+        service=service,
+        state=Appointment.State.HELD,
+        period=DateTimeTZRange(start, start + timedelta(minutes=service.minutes)),
+        blocked=_blocked(service, start, service.minutes),
+        offered_under=counselor.hours_version,
+        held_until=until,
+        hold_hash=token_hash(token),
+        **_agreed(start, counselor.zone),
+        created_at=until - timedelta(minutes=10),
+        settled_at=until - timedelta(minutes=10),
+    )
+
+
+class MessageFields(TypedDict, total=False):
+    """What `message` takes beside its person and subject."""
+
+    purpose: str
+    channel: str
+    version: int
+    state: str
+    due_at: datetime
+    window_ends_at: datetime
+    next_try_at: datetime
+    attempts: int
+    reason: str
+    sent_at: datetime | None
+
+
+def message(subject: Attendance, **fields: Unpack[MessageFields]) -> Message:
+    """A row of the ledger about an attendance: a reminder due at `NOW`, unless said otherwise."""
+    due_at = fields.get("due_at", NOW)
+    values: MessageFields = {
+        "purpose": "reminder-2880",
+        "channel": SafeContact.Channel.EMAIL,
+        "version": subject.appointment.sequence,
+        "state": Message.State.PLANNED,
+        "due_at": due_at,
+        "window_ends_at": due_at + timedelta(hours=12),
+        "next_try_at": due_at,
+    }
+    values |= fields
+    if values["state"] == Message.State.SENT:
+        values.setdefault("sent_at", due_at)
+    return Message.objects.create(
+        subject_kind="attendance",
+        subject_id=subject.pk,
+        person=subject.person,
+        planned_at=subject.appointment.settled_at,
+        about_at=subject.appointment.starts_at,
+        **values,
+    )
