@@ -64,11 +64,12 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Diary(Generic[Who]):
-    """One counselor for `any_of`: who, their hours, and their busy time."""
+    """One counselor for `any_of`: who, their hours, their busy time, and their room's."""
 
     counselor: Who
     hours: Hours
     busy: Sequence[Interval] = ()
+    rooms: Sequence[Interval] = ()
 
 
 class _Expansion:
@@ -103,6 +104,7 @@ def open_starts(
     *,
     hours: Hours,
     busy: Iterable[Interval],
+    rooms: Iterable[Interval] = (),
     length: int,
     step: int,
     before: int = 0,
@@ -115,15 +117,17 @@ def open_starts(
 
     A start lies on its opening's grid (every `step` real minutes from where it opens) and in the
     window, is not before `earliest` and is before `latest`. The session ends within the opening;
-    with `before` and `after` around it, it touches no busy interval. Busy intervals may come in
-    any order and overlap; empty ones block nothing. Refuses lengths and steps below one minute
-    and negative buffers.
+    with `before` and `after` around it, it touches no busy interval. `rooms` are sessions in the
+    room it needs: those it must not touch by itself, since a room has no buffers. Intervals may
+    come in any order and overlap; empty ones block nothing. Refuses lengths and steps below one
+    minute and negative buffers.
     """
     _check_session(length, step, before, after)
     low, high = max(earliest, window[0]), min(latest, window[1])
     if low >= high:
         return []
-    return _free(_spans(hours, low, high), busy, length, step, before, after, low, high)
+    blocked = _blocked_starts(busy, rooms, length, before, after, low, high)
+    return _free(_spans(hours, low, high), blocked, length, step, low, high)
 
 
 def any_of(
@@ -145,23 +149,22 @@ def any_of(
         return []
     for diary in diaries:
         spans = _spans(diary.hours, low, high)
-        for start in _free(spans, diary.busy, length, step, before, after, low, high):
+        blocked = _blocked_starts(diary.busy, diary.rooms, length, before, after, low, high)
+        for start in _free(spans, blocked, length, step, low, high):
             free.setdefault(start, []).append(diary.counselor)
     return [(start, tuple(free[start])) for start in sorted(free)]
 
 
 def _free(
     spans: Sequence[Interval],
-    busy: Iterable[Interval],
+    blocked: tuple[list[int], list[int]],
     length: int,
     step: int,
-    before: int,
-    after: int,
     low: int,
     high: int,
 ) -> list[int]:
     """The sweep: from opening to opening, and within it from one blocked run of starts on."""
-    from_minutes, to_minutes = _blocked_starts(busy, length + after - 1, before, low, high)
+    from_minutes, to_minutes = blocked
     count = len(from_minutes)
     starts: list[int] = []
     swept = low  # where the openings so far end; only rules in several zones can overlap
@@ -184,14 +187,27 @@ def _free(
 
 
 def _blocked_starts(
-    busy: Iterable[Interval], reach: int, before: int, low: int, high: int
+    busy: Iterable[Interval],
+    rooms: Iterable[Interval],
+    length: int,
+    before: int,
+    after: int,
+    low: int,
+    high: int,
 ) -> tuple[list[int], list[int]]:
     """Where no session may start because of busy time: runs [from, to), apart and in order."""
-    runs = sorted(
+    reach = length + after - 1
+    runs = [
         (start - reach, end + before)
         for start, end in busy
         if start < end and start - reach < high and end + before > low
-    )
+    ]
+    runs += [
+        (start - length + 1, end)
+        for start, end in rooms
+        if start < end and start - length < high and end > low
+    ]
+    runs.sort()
     from_minutes: list[int] = []
     to_minutes: list[int] = []
     for start, end in runs:
