@@ -184,17 +184,11 @@ def opening(zone: str, ordinal: int, start: int, end: int) -> tuple[int, int]:
 def _plain_midnight(zone: str, ordinal: int) -> int | None:
     """Epoch minutes of a date's 00:00 if its clock runs evenly from there to 24:00, else None."""
     zone_data = zone_info(zone)
-    midnight = datetime.fromordinal(ordinal)  # naive: a reading
-    offsets = {
-        (midnight + timedelta(days=days)).replace(tzinfo=zone_data, fold=fold).utcoffset()
-        for days in (0, 1)
-        for fold in (0, 1)
-    }
-    (offset, *others) = offsets
-    # A change and its reversal within one date has not happened since 1970; were it to, the
-    # offsets at noon would tell.
-    noon = (midnight + timedelta(hours=12)).replace(tzinfo=zone_data).utcoffset()
-    if others or offset is None or noon != offset or offset % _MINUTE:
+    midnight = datetime.fromordinal(ordinal)
+    # The offset before any change that touches 00:00, and the one after any that touches 24:00.
+    # No zone has ever changed and changed back within one date.
+    offset = _offset(midnight, zone_data, 0)
+    if _offset(midnight + timedelta(days=1), zone_data, 1) != offset or offset % _MINUTE:
         return None
     return (ordinal - _EPOCH_ORDINAL) * DAY - offset // _MINUTE
 
