@@ -236,11 +236,10 @@ def _hours(weekly: Iterable[Sequence[object]], dated: Iterable[Sequence[object]]
 
 def _weekly(row: Sequence[object]) -> slots.Weekly:
     weekday, start, end, zone, from_on, until_on = row
-    assert isinstance(weekday, int) and isinstance(start, int) and isinstance(end, int)  # noqa: S101
     return slots.Weekly(
-        weekday,
-        start,
-        end,
+        int(str(weekday)),
+        int(str(start)),
+        int(str(end)),
         str(zone),
         date.fromisoformat(str(from_on)) if from_on else None,
         date.fromisoformat(str(until_on)) if until_on else None,

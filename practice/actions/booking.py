@@ -1,0 +1,657 @@
+"""Hold, book, move, cancel: every change of an appointment, and nothing else."""
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+
+from clients.actions import audit, people
+from clients.models import Case, Person
+from clients.rules import contact
+from clients.rules.actors import Actor
+from practice.actions import guard, planning
+from practice.actions.guard import SlotTaken
+from practice.models import (
+    Answer,
+    Appointment,
+    Attendance,
+    Consent,
+    ConsentGiven,
+    Counselor,
+    Question,
+    Service,
+)
+from practice.queries import offers
+from practice.rules import cancellation, gate, wall
+
+
+class NotOffered(Exception):
+    """This start isn't one that the practice offers for this service now."""
+
+
+class HoldGone(Exception):
+    """The hold has ended, or there was none under this token."""
+
+
+class PartnerNotExpected(Exception):
+    """The service is for one person."""
+
+
+class GateStaysShut(Exception):
+    """The partner still can't be written to; `why` is the gate that holds it."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A hold and the token that it belongs to."""
+
+    appointment: Appointment
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody fills in to book; all texts are cleaned already."""
+
+    booker: people.NewPerson
+    partner: people.NewPerson | None = None
+    partner_safe_to_invite: bool = False
+    partner_asked_in_person: bool = False
+    answers: Mapping[Question, str] = field(default_factory=dict)
+    consents: Sequence[Consent] = ()
+    from_article: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """The appointment and its attendances, the booker's first."""
+
+    appointment: Appointment
+    attendances: tuple[Attendance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a move or cancellation came to; `on_its_way`: an older message may just be leaving."""
+
+    appointment: Appointment
+    on_its_way: bool
+
+
+def token_hash(token: str) -> bytes:
+    """What is stored of a token, and looked up."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _new_token() -> str:
+    return secrets.token_urlsafe(16)
+
+
+def hold(
+    *,
+    service: Service,
+    counselor: Counselor | None,
+    start: datetime,
+    by: Actor,
+    now: datetime,
+) -> Held:
+    """Keep a time for the one who fills in the form; without a counselor, of the fairest one.
+
+    Refuses (NotOffered) a start that the practice doesn't offer, (SlotTaken) one that is gone.
+    """
+    offered = offers.offers_at(service=service, counselor=counselor, start=start, now=now)
+    if not offered:
+        raise _why_not_offered(service, counselor, start, now)
+    practice = offers.the_practice()
+    for one in offers.fairest(offered=offered, start=start, zone=practice.zone):
+        try:
+            # A transaction for each try: its locks are gone before the next counselor's.
+            with transaction.atomic():
+                return _hold_with(service, one, start, practice.hold_minutes, by, now)
+        except SlotTaken:
+            continue
+    raise SlotTaken
+
+
+def _why_not_offered(
+    service: Service, counselor: Counselor | None, start: datetime, now: datetime
+) -> Exception:
+    """Taken, if it lies on the grid of the hours and only somebody's time stands in the way."""
+    asked = [counselor] if counselor else list(service.counselors.public())
+    busy = Appointment.objects.filter(
+        counselor__in=asked, blocked__overlap=_blocked(service, start)
+    ).exclude(state=Appointment.State.CANCELLED)
+    return SlotTaken() if busy.exists() and start > now else NotOffered()
+
+
+def _period(service: Service, start: datetime) -> DateTimeTZRange:
+    return DateTimeTZRange(start, start + timedelta(minutes=service.minutes))
+
+
+def _blocked(service: Service, start: datetime) -> DateTimeTZRange:
+    return DateTimeTZRange(
+        start - timedelta(minutes=service.buffer_before),
+        start + timedelta(minutes=service.minutes + service.buffer_after),
+    )
+
+
+def _agreed(start: datetime, zone: str) -> str:
+    return wall.wall(wall.minute_floor(start), zone).strftime("%Y-%m-%dT%H:%M")
+
+
+def _new_appointment(
+    *, service: Service, counselor: Counselor, start: datetime, state: str, now: datetime
+) -> Appointment:
+    in_room = service.place == Service.Place.ADDRESS
+    return Appointment(
+        counselor=counselor,
+        service=service,
+        room_id=counselor.room_id if in_room else None,
+        state=state,
+        period=_period(service, start),
+        blocked=_blocked(service, start),
+        agreed_zone=counselor.zone,
+        agreed_wall=_agreed(start, counselor.zone),
+        created_at=now,
+        settled_at=now,
+    )
+
+
+def _hold_with(
+    service: Service,
+    offered: offers.Offered,
+    start: datetime,
+    minutes: int,
+    by: Actor,
+    now: datetime,
+) -> Held:
+    token = _new_token()
+    appointment = _new_appointment(
+        service=service,
+        counselor=Counselor.objects.select_related("member").get(pk=offered.counselor),
+        start=start,
+        state=Appointment.State.HELD,
+        now=now,
+    )
+    appointment.offered_under = offered.hours_version
+    appointment.held_until = now + timedelta(minutes=minutes)
+    appointment.hold_hash = token_hash(token)
+    guard.take(appointment=appointment, now=now)
+    _record("appointment.held", appointment, by, now)
+    return Held(appointment, token)
+
+
+@transaction.atomic
+def release(*, token: str, by: Actor, now: datetime) -> bool:
+    """Let a hold go; False when there is none any more, which is no fault."""
+    held = (
+        Appointment.objects.select_for_update(of=("self",))
+        .filter(state=Appointment.State.HELD, hold_hash=token_hash(token))
+        .first()
+    )
+    if held is None:
+        return False
+    _record("appointment.released", held, by, now)
+    held.delete()
+    return True
+
+
+@transaction.atomic
+def expire_holds(*, by: Actor, now: datetime) -> int:
+    """Remove holds whose time is up; those that somebody is booking right now are left alone."""
+    expired = list(
+        Appointment.objects.select_for_update(skip_locked=True)
+        .filter(state=Appointment.State.HELD, held_until__lte=now)
+        .order_by("pk")
+        .values_list("pk", flat=True)[:500]
+    )
+    if not expired:
+        return 0
+    count, _ = Appointment.objects.filter(pk__in=expired).delete()
+    audit.record(
+        verb="appointment.holds_expired",
+        subject_kind="appointment",
+        subject_id=None,
+        by=by,
+        now=now,
+        detail={"count": count},
+    )
+    return count
+
+
+@transaction.atomic
+def book(*, token: str, request: Request, by: Actor, now: datetime) -> Booked:
+    """Turn the hold under `token` into an appointment with its attendees.
+
+    Always makes new persons: nobody becomes somebody known by typing their address. Refuses
+    (HoldGone) when the hold has ended, (PartnerNotExpected) a partner where one person comes.
+    """
+    appointment = (
+        Appointment.objects.held_under(token_hash(token), now)
+        .select_for_update(of=("self",), no_key=True)
+        .select_related("service", "counselor__member")
+        .first()
+    )
+    if appointment is None:
+        raise HoldGone
+    service = appointment.service
+    if request.partner is not None and service.attendees == Service.Attendees.ONE:
+        raise PartnerNotExpected
+    persons = [
+        people.make_person(new=new, by=by, now=now)
+        for new in (request.booker, request.partner)
+        if new is not None
+    ]
+    appointment.case = people.open_case(
+        persons=persons, counselor=appointment.counselor.member, by=by, now=now
+    )
+    instant = service.booking == Service.Booking.INSTANT
+    appointment.state = Appointment.State.CONFIRMED if instant else Appointment.State.REQUESTED
+    appointment.held_until = appointment.hold_hash = None
+    appointment.settled_at = now
+    appointment.from_article = request.from_article
+    appointment.save(
+        update_fields=["case", "state", "held_until", "hold_hash", "settled_at", "from_article"]
+    )
+    return _with_attendees(appointment, persons, request, by, now)
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """How a member books beside the offered times; the reason is kept on the row."""
+
+    reason: str
+    overbook: bool = False
+
+
+@transaction.atomic
+def book_by_hand(
+    *,
+    service: Service,
+    counselor: Counselor,
+    start: datetime,
+    request: Request | None,
+    case: Case | None,
+    beside: ByHand | None,
+    by: Actor,
+    now: datetime,
+) -> Booked:
+    """Book for somebody: for a new client (`request`) or for the persons of a `case`.
+
+    Refuses (NotOffered) a start outside the offered times unless `beside` gives a reason,
+    (SlotTaken) one that overlaps unless `beside` says to overbook. One of `request` and `case`.
+    """
+    offered = (
+        ()
+        if beside
+        else offers.offers_at(service=service, counselor=counselor, start=start, now=now)
+    )
+    if not beside and not offered:
+        raise _why_not_offered(service, counselor, start, now)
+    if request is not None:
+        persons = [
+            people.make_person(new=new, by=by, now=now)
+            for new in (request.booker, request.partner)
+            if new is not None
+        ]
+        case = people.open_case(persons=persons, counselor=counselor.member, by=by, now=now)
+    elif case is not None:
+        persons = persons_of(case)
+        request = _request_of_known(case, persons)
+    else:
+        raise ValueError("Book for a new client or for a case.")
+    appointment = _new_appointment(
+        service=service,
+        counselor=counselor,
+        start=start,
+        state=Appointment.State.CONFIRMED,
+        now=now,
+    )
+    appointment.case = case
+    if beside:
+        appointment.override_reason = beside.reason
+        appointment.overbooked = beside.overbook
+    else:
+        appointment.offered_under = offered[0].hours_version
+    if appointment.overbooked:
+        guard.take_overbooked(appointment=appointment)
+    else:
+        guard.take(appointment=appointment, now=now)
+    return _with_attendees(appointment, persons, request, by, now)
+
+
+def persons_of(case: Case) -> list[Person]:
+    """The persons of a case who are still part of it, in the order in which they joined."""
+    if case.person_id:
+        return list(Person.objects.select_related("key").filter(pk=case.person_id))
+    return list(
+        Person.objects.select_related("key")
+        .filter(couples__couple=case.couple_id, couples__left_at__isnull=True)
+        .order_by("couples__joined_at", "couples__pk")
+    )
+
+
+def _request_of_known(case: Case, persons: Sequence[Person]) -> Request:
+    """Known persons booked again; whoever was written to in this case before still may be."""
+    booker = persons[0]
+    return Request(
+        booker=people.NewPerson(
+            booker.name, booker.email, booker.phone, booker.language, booker.zone
+        ),
+        partner_asked_in_person=Attendance.objects.filter(
+            appointment__case=case, person__in=persons[1:], gate=Attendance.Gate.OPEN
+        ).exists(),
+    )
+
+
+def _with_attendees(
+    appointment: Appointment,
+    persons: Sequence[Person],
+    request: Request,
+    by: Actor,
+    now: datetime,
+) -> Booked:
+    """Give every person an own part in the appointment, plan their messages, and record it."""
+    attendances = [
+        _attend(
+            appointment=appointment,
+            person=person,
+            role=Attendance.Role.PARTNER if index else Attendance.Role.BOOKER,
+            shut=_partner_gate(appointment.service, person, request) if index else gate.OPEN,
+            now=now,
+        )
+        for index, person in enumerate(persons)
+    ]
+    booker = attendances[0]
+    for question, text in request.answers.items():
+        Answer(attendance=booker, question=question, text=text).save(force_insert=True)
+    ConsentGiven.objects.bulk_create(
+        ConsentGiven(attendance=booker, consent=consent, given_at=now)
+        for consent in request.consents
+    )
+    planning.replan(appointment=appointment, reason="booked", by=by, now=now)
+    _record(
+        f"appointment.{'requested' if appointment.state == 'requested' else 'booked'}",
+        appointment,
+        by,
+        now,
+        attendees=len(attendances),
+        overbooked=appointment.overbooked,
+    )
+    return Booked(appointment, tuple(attendances))
+
+
+def _partner_gate(service: Service, partner: Person, request: Request) -> str:
+    """Whether the partner may be invited; the answers of an intake come in later."""
+    return gate.partner_gate(
+        invite_gate=service.invite_gate,
+        said_safe=request.partner_safe_to_invite,
+        has_contact=partner.email is not None,
+        same_address_as_booker=_same_address(partner.email, request.booker.email),
+        asked_in_person=request.partner_asked_in_person,
+        checks_done=False,
+    )
+
+
+def _same_address(one: str | None, other: str | None) -> bool:
+    if one is None or other is None:
+        return False
+    return contact.search_form(one) == contact.search_form(other)
+
+
+def _attend(
+    *, appointment: Appointment, person: Person, role: str, shut: str, now: datetime
+) -> Attendance:
+    is_booker = role == Attendance.Role.BOOKER
+    token = _new_token()
+    attendance = Attendance(
+        appointment=appointment,
+        person=person,
+        role=role,
+        state=Attendance.State.CONFIRMED if is_booker else Attendance.State.EXPECTED,
+        confirmed_at=now if is_booker else None,
+        gate=shut,
+        gate_opened_at=now if shut == gate.OPEN else None,
+        token_hash=token_hash(token),
+        token=token,
+    )
+    attendance.save(force_insert=True)
+    return attendance
+
+
+def _locked(appointment_id: UUID) -> Appointment:
+    """The appointment as it stands now, locked until the transaction ends."""
+    return (
+        Appointment.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("service", "counselor__member")
+        .get(pk=appointment_id)
+    )
+
+
+def _check_in_time(appointment: Appointment, by: Actor, now: datetime) -> None:
+    """The practice's cut-off binds those who come by link, not its members."""
+    cutoff = offers.the_practice().cutoff_minutes if by.kind == "person" else 0
+    if by.kind == "person":
+        cancellation.check_changeable(
+            starts_at=appointment.starts_at,
+            cutoff_minutes=cutoff,
+            state=appointment.state,
+            now=now,
+        )
+
+
+@transaction.atomic
+def confirm(*, attendance: Attendance, by: Actor, now: datetime) -> Attendance:
+    """An attendee says that they come. Twice is the same as once.
+
+    Refuses (NotAllowed) when the appointment or this attendance was cancelled.
+    """
+    appointment = _locked(attendance.appointment_id)
+    attendance = Attendance.objects.select_related("person__key").get(pk=attendance.pk)
+    if appointment.state not in Appointment.TAKES_PLACE or appointment.starts_at <= now:
+        raise cancellation.NotAllowed("This appointment can no longer be confirmed.")
+    if attendance.state == Attendance.State.CONFIRMED:
+        return attendance
+    cancellation.check_attendance_transition(attendance.state, Attendance.State.CONFIRMED)
+    attendance.state = Attendance.State.CONFIRMED
+    attendance.confirmed_at = now
+    attendance.save(update_fields=["state", "confirmed_at"])
+    _record("attendance.confirmed", appointment, by, now, attendance.person_id)
+    return attendance
+
+
+@transaction.atomic
+def move(
+    *,
+    appointment: Appointment,
+    start: datetime,
+    by: Actor,
+    now: datetime,
+    beside: ByHand | None = None,
+) -> Changed:
+    """Move to another start with the same counselor; everybody is told, and asked anew.
+
+    Refuses (NotAllowed, TooLate) what can't be changed any more, (NotOffered) a start outside
+    the offered times unless a member gives a reason (`beside`), (SlotTaken) a taken one.
+    """
+    guard.lock_counselors([appointment.counselor_id])
+    appointment = _locked(appointment.pk)
+    _check_in_time(appointment, by, now)
+    if appointment.state not in Appointment.TAKES_PLACE:
+        raise cancellation.NotAllowed("This appointment can no longer be changed.")
+    if appointment.starts_at == start:
+        return Changed(appointment, on_its_way=False)
+    service, counselor = appointment.service, appointment.counselor
+    if beside is None:
+        offered = offers.offers_at(
+            service=service, counselor=counselor, start=start, now=now, moving=appointment.pk
+        )
+        if not offered:
+            raise _why_not_offered(service, counselor, start, now)
+        appointment.offered_under, appointment.override_reason = offered[0].hours_version, ""
+    else:
+        appointment.offered_under, appointment.override_reason = None, beside.reason
+    appointment.overbooked = beside is not None and beside.overbook
+    was = appointment.starts_at
+    appointment.period = _period(service, start)
+    appointment.blocked = _blocked(service, start)
+    appointment.agreed_zone = counselor.zone
+    appointment.agreed_wall = _agreed(start, counselor.zone)
+    appointment.sequence += 1
+    appointment.settled_at = now
+    guard.retake(appointment=appointment, now=now)
+    others = Attendance.objects.filter(appointment=appointment, state=Attendance.State.CONFIRMED)
+    if by.kind == "person":
+        others = others.exclude(person=by.id)
+    others.update(state=Attendance.State.EXPECTED)
+    on_its_way = planning.replan(appointment=appointment, reason="moved", by=by, now=now)
+    _record(
+        "appointment.moved",
+        appointment,
+        by,
+        now,
+        was=was.isoformat(),
+        overbooked=appointment.overbooked,
+    )
+    return Changed(appointment, on_its_way)
+
+
+@transaction.atomic
+def leave(*, attendance: Attendance, reason: str, by: Actor, now: datetime) -> Changed:
+    """Cancel one person's own part; the time is free again when the last one has left.
+
+    Somebody who was never told of the appointment doesn't keep it alive. Twice is the same as
+    once. Refuses (TooLate) by link after the cut-off, (NotAllowed) what already took place.
+    """
+    appointment = _locked(attendance.appointment_id)
+    attendance = Attendance.objects.select_related("person__key").get(pk=attendance.pk)
+    if attendance.state == Attendance.State.CANCELLED:
+        return Changed(appointment, on_its_way=False)
+    _check_in_time(appointment, by, now)
+    cancellation.check_attendance_transition(attendance.state, Attendance.State.CANCELLED)
+    attendance.state = Attendance.State.CANCELLED
+    attendance.cancelled_at = now
+    attendance.cancel_reason = reason or None
+    attendance.save(update_fields=["state", "cancelled_at", "cancel_reason"])
+    remaining = Attendance.objects.filter(
+        appointment=appointment, gate=Attendance.Gate.OPEN
+    ).values_list("state", flat=True)
+    if cancellation.appointment_after_leaving(remaining):
+        _end(appointment, now)
+    on_its_way = planning.replan(appointment=appointment, reason="left", by=by, now=now)
+    _record("attendance.cancelled", appointment, by, now, attendance.person_id)
+    return Changed(appointment, on_its_way)
+
+
+@transaction.atomic
+def cancel(*, appointment: Appointment, by: Actor, now: datetime) -> Changed:
+    """Cancel the whole appointment, as a member of the practice; everybody told is told.
+
+    Twice is the same as once. Refuses (NotAllowed) one that already took place.
+    """
+    appointment = _locked(appointment.pk)
+    if appointment.state == Appointment.State.CANCELLED:
+        return Changed(appointment, on_its_way=False)
+    declined = appointment.state == Appointment.State.REQUESTED
+    cancellation.check_transition(appointment.state, Appointment.State.CANCELLED)
+    _end(appointment, now)
+    reason = "declined" if declined else "cancelled"
+    on_its_way = planning.replan(appointment=appointment, reason=reason, by=by, now=now)
+    _record(f"appointment.{reason}", appointment, by, now)
+    return Changed(appointment, on_its_way)
+
+
+def _end(appointment: Appointment, now: datetime) -> None:
+    appointment.state = Appointment.State.CANCELLED
+    appointment.cancelled_at = now
+    appointment.sequence += 1
+    appointment.save(update_fields=["state", "cancelled_at", "sequence"])
+
+
+@transaction.atomic
+def accept(*, appointment: Appointment, by: Actor, now: datetime) -> Appointment:
+    """Accept a booking request. Refuses (NotAllowed) what isn't a request any more."""
+    appointment = _locked(appointment.pk)
+    if appointment.state != Appointment.State.REQUESTED:
+        raise cancellation.NotAllowed("This is no longer a request.")
+    appointment.state = Appointment.State.CONFIRMED
+    appointment.save(update_fields=["state"])
+    planning.replan(appointment=appointment, reason="accepted", by=by, now=now)
+    _record("appointment.accepted", appointment, by, now)
+    return appointment
+
+
+@transaction.atomic
+def close(*, appointment: Appointment, came: bool, by: Actor, now: datetime) -> Appointment:
+    """Put down afterwards whether it took place. Refuses (NotAllowed) before its start."""
+    appointment = _locked(appointment.pk)
+    if appointment.starts_at > now:
+        raise cancellation.NotAllowed("This appointment hasn't begun yet.")
+    state = Appointment.State.DONE if came else Appointment.State.NO_SHOW
+    cancellation.check_transition(appointment.state, state)
+    appointment.state = state
+    appointment.save(update_fields=["state"])
+    _record(f"appointment.{state}", appointment, by, now)
+    return appointment
+
+
+@transaction.atomic
+def open_gate(*, attendance: Attendance, by: Actor, now: datetime) -> Attendance:
+    """A clinician asked the partner in person: from now on they are written to.
+
+    Refuses (GateStaysShut) where there is nothing to write to, or both share one address.
+    """
+    appointment = _locked(attendance.appointment_id)
+    attendance = Attendance.objects.select_related("person__key").get(pk=attendance.pk)
+    if attendance.gate == Attendance.Gate.OPEN:
+        return attendance
+    booker = (
+        Attendance.objects.select_related("person__key")
+        .filter(appointment=appointment, role=Attendance.Role.BOOKER)
+        .get()
+    )
+    state = gate.partner_gate(
+        invite_gate=appointment.service.invite_gate,
+        said_safe=True,
+        has_contact=attendance.person.email is not None,
+        same_address_as_booker=_same_address(attendance.person.email, booker.person.email),
+        asked_in_person=True,
+        checks_done=False,
+    )
+    if state != gate.OPEN:
+        raise GateStaysShut(state)
+    attendance.gate = Attendance.Gate.OPEN
+    attendance.gate_opened_at = now
+    attendance.save(update_fields=["gate", "gate_opened_at"])
+    planning.replan(appointment=appointment, reason="gate_opened", by=by, now=now)
+    _record("attendance.gate_opened", appointment, by, now, attendance.person_id)
+    return attendance
+
+
+def _record(
+    verb: str,
+    appointment: Appointment,
+    by: Actor,
+    now: datetime,
+    person_id: UUID | None = None,
+    **detail: object,
+) -> None:
+    audit.record(
+        verb=verb,
+        subject_kind="appointment",
+        subject_id=appointment.pk,
+        person_id=person_id,
+        case_id=appointment.case_id,
+        by=by,
+        now=now,
+        detail=detail,
+    )

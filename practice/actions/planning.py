@@ -1,0 +1,173 @@
+"""Plan what an appointment's attendees are told: the ledger's rows follow the appointment."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from clients.actions import messages
+from clients.models import Message, SafeContact
+from clients.rules.actors import Actor
+from practice.models import Appointment, Attendance, ReminderRule
+from practice.queries import offers
+from practice.rules import reminders
+
+SUBJECT = "attendance"
+_EMAIL = SafeContact.Channel.EMAIL
+_FIRST = ("requested", "confirmation", "invitation", "moved")
+_TOLD = (Message.State.SENT, Message.State.SENDING, Message.State.UNCERTAIN)
+
+
+def replan(*, appointment: Appointment, reason: str, by: Actor, now: datetime) -> bool:
+    """Make every attendee's unsent messages follow from the appointment as it stands.
+
+    Call it in the transaction of each change; `reason` (a code) is kept on what is cancelled.
+    Returns whether a message that no longer holds may be on its way at this very moment.
+    """
+    attendances = list(
+        Attendance.objects.filter(appointment=appointment)
+        .select_related("person__key")
+        .order_by("pk")
+    )
+    told = _told_versions(attendances)
+    quiet = _quiet_hours(attendances)
+    leads = reminder_leads(appointment)
+    delay = timedelta(seconds=offers.the_practice().confirmation_delay_seconds)
+    on_its_way = False
+    for attendance in attendances:
+        wanted = [
+            *_letters(appointment, attendance, told.get(attendance.pk, set()), delay),
+            *_reminders(appointment, attendance, leads, quiet.get(attendance.person_id), now),
+        ]
+        result = messages.replan(
+            subject_kind=SUBJECT,
+            subject_id=attendance.pk,
+            wanted=wanted,
+            reason=reason,
+            by=by,
+            now=now,
+        )
+        on_its_way = on_its_way or result.on_its_way > 0
+    messages.ring()
+    return on_its_way
+
+
+def reminder_leads(appointment: Appointment) -> list[reminders.ReminderLead]:
+    """The reminder rules that apply: the service's own, or the general ones if it has none."""
+    rules = list(ReminderRule.objects.filter(channel=_EMAIL))
+    own = [rule for rule in rules if rule.service_id == appointment.service_id]
+    general = [rule for rule in rules if rule.service_id is None]
+    return [
+        reminders.ReminderLead(str(rule.minutes_before), rule.minutes_before)
+        for rule in own or general
+    ]
+
+
+def _told_versions(attendances: Iterable[Attendance]) -> dict[object, set[tuple[str, int]]]:
+    """For each attendance, by which letters its person has heard of which version."""
+    told: dict[object, set[tuple[str, int]]] = {}
+    rows = Message.objects.filter(
+        subject_kind=SUBJECT,
+        subject_id__in=[attendance.pk for attendance in attendances],
+        purpose__in=_FIRST,
+        state__in=_TOLD,
+    ).values_list("subject_id", "purpose", "version")
+    for subject_id, purpose, version in rows:
+        told.setdefault(subject_id, set()).add((purpose, version))
+    return told
+
+
+def _quiet_hours(attendances: Iterable[Attendance]) -> dict[object, reminders.Quiet | None]:
+    rows = SafeContact.objects.filter(
+        person__in=[attendance.person_id for attendance in attendances],
+        channel=_EMAIL,
+        quiet_from__isnull=False,
+    )
+    return {
+        row.person_id: (row.quiet_from, row.quiet_until)
+        for row in rows
+        if row.quiet_from is not None and row.quiet_until is not None
+    }
+
+
+def _may_write(attendance: Attendance) -> bool:
+    return attendance.gate == Attendance.Gate.OPEN and attendance.person.email is not None
+
+
+def _letters(
+    appointment: Appointment, attendance: Attendance, told: set[tuple[str, int]], delay: timedelta
+) -> list[messages.Wanted]:
+    """The one letter that says how things stand, if this person is to have one."""
+    if not _may_write(attendance):
+        return []
+    gone = attendance.cancelled_at or appointment.cancelled_at
+    if gone is not None:
+        # Whoever was told nothing (a misclick taken back at once) isn't told of its end either.
+        if not told:
+            return []
+        only_asked = {purpose for purpose, _ in told} == {"requested"}
+        declined = only_asked and attendance.cancelled_at is None
+        return [_wanted(appointment, attendance, "declined" if declined else "cancelled", gone)]
+    since = max(appointment.settled_at, attendance.gate_opened_at or appointment.settled_at)
+    purpose = _first_letter(appointment, attendance)
+    if purpose is not None and any(version < appointment.sequence for _, version in told):
+        purpose = "moved"
+    return [_wanted(appointment, attendance, purpose, since + delay)] if purpose else []
+
+
+def _first_letter(appointment: Appointment, attendance: Attendance) -> str | None:
+    if appointment.state == Appointment.State.CONFIRMED:
+        return "confirmation" if attendance.role == Attendance.Role.BOOKER else "invitation"
+    if appointment.state == Appointment.State.REQUESTED:
+        # The partner hears of it once there is something to come to.
+        return "requested" if attendance.role == Attendance.Role.BOOKER else None
+    return None
+
+
+def _reminders(
+    appointment: Appointment,
+    attendance: Attendance,
+    leads: list[reminders.ReminderLead],
+    quiet: reminders.Quiet | None,
+    now: datetime,
+) -> list[messages.Wanted]:
+    if (
+        appointment.state != Appointment.State.CONFIRMED
+        or attendance.cancelled_at is not None
+        or not _may_write(attendance)
+    ):
+        return []
+    planned = reminders.plan(
+        starts_at=appointment.starts_at,
+        ends_at=appointment.ends_at,
+        booked_at=appointment.settled_at,
+        now=now,
+        rules=leads,
+        quiet=quiet,
+        zone=attendance.person.zone,
+    )
+    return [
+        messages.Wanted(
+            purpose=one.purpose,
+            person_id=attendance.person_id,
+            channel=_EMAIL,
+            version=appointment.sequence,
+            due_at=one.due_at,
+            window_ends_at=one.window_ends_at,
+            about_at=appointment.starts_at,
+        )
+        for one in planned
+    ]
+
+
+def _wanted(
+    appointment: Appointment, attendance: Attendance, purpose: str, due_at: datetime
+) -> messages.Wanted:
+    return messages.Wanted(
+        purpose=purpose,
+        person_id=attendance.person_id,
+        channel=_EMAIL,
+        version=appointment.sequence,
+        due_at=due_at,
+        # Nothing about an appointment leaves after its start.
+        window_ends_at=max(appointment.starts_at, due_at),
+        about_at=appointment.starts_at,
+    )
