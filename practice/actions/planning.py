@@ -33,14 +33,18 @@ def replan(*, appointment: Appointment, reason: str, by: Actor, now: datetime) -
     delay = timedelta(seconds=offers.the_practice().confirmation_delay_seconds)
     on_its_way = False
     for attendance in attendances:
-        wanted = [
-            *_letters(appointment, attendance, told.get(attendance.pk, set()), delay),
-            *_reminders(appointment, attendance, leads, quiet.get(attendance.person_id), now),
-        ]
         result = messages.replan(
             subject_kind=SUBJECT,
             subject_id=attendance.pk,
-            wanted=wanted,
+            wanted=wanted(
+                appointment=appointment,
+                attendance=attendance,
+                told=told.get(attendance.pk, set()),
+                leads=leads,
+                quiet=quiet.get(attendance.person_id),
+                delay=delay,
+                now=now,
+            ),
             reason=reason,
             by=by,
             now=now,
@@ -48,6 +52,26 @@ def replan(*, appointment: Appointment, reason: str, by: Actor, now: datetime) -
         on_its_way = on_its_way or result.on_its_way > 0
     messages.ring()
     return on_its_way
+
+
+def wanted(
+    *,
+    appointment: Appointment,
+    attendance: Attendance,
+    told: set[tuple[str, int]],
+    leads: list[reminders.ReminderLead],
+    quiet: reminders.Quiet | None,
+    delay: timedelta,
+    now: datetime,
+) -> list[messages.Wanted]:
+    """What one attendee is to be told, from the rows at hand; nothing is read or written.
+
+    `told` names the letters, with their version, that this person has had already.
+    """
+    return [
+        *_letters(appointment, attendance, told, delay),
+        *_reminders(appointment, attendance, leads, quiet, now),
+    ]
 
 
 def reminder_leads(appointment: Appointment) -> list[reminders.ReminderLead]:
