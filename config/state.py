@@ -63,7 +63,7 @@ class Lock:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._descriptor)
-            raise AlreadyRunning(_who_holds(data_dir)) from None
+            raise AlreadyRunning(who_holds(data_dir)) from None
 
     def release(self) -> None:
         """Give the directory free; the state file goes with it."""
@@ -133,7 +133,7 @@ def new_notes_key() -> str:
     return f"k{secrets.token_hex(4)}:{secrets.token_urlsafe(32)}"
 
 
-def _who_holds(data_dir: Path) -> str:
+def who_holds(data_dir: Path) -> str:
     state = read_state(data_dir)
     if state and state.address:
         return f"Duet runs already from {data_dir}, at {state.address} (process {state.pid})."

@@ -1,0 +1,111 @@
+"""manage.py up: the whole practice on this host, until Ctrl-C."""
+
+import os
+import platform
+import sys
+from argparse import ArgumentParser
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from django import get_version
+from django.apps import apps
+from django.conf import settings
+from django.core.management import call_command, get_commands
+from django.core.management.base import BaseCommand
+from django.db import connection, connections
+
+from config import gate, launch, state, supervisor
+from config.environment import CONFIG_ERROR, Misconfigured
+
+
+class Command(BaseCommand):
+    help = "Runs the whole practice on this host: servers, web, worker and beat; Ctrl-C stops all."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        launch.add_up_arguments(parser)
+
+    def handle(self, *_: Any, port: int, host: str, check: bool, **__: Any) -> None:
+        embedded = launch.started
+        owner = supervisor.Supervisor(embedded.servers if embedded else [], self._say)
+        try:
+            gate.check_settings()
+            if check:
+                self._report()
+                return
+            self._start(owner, port, host)
+            owner.watch()
+        except supervisor.Stop:
+            self._say("Stopping ...")
+        except Misconfigured as refusal:
+            self.stderr.write(str(refusal))
+            raise SystemExit(CONFIG_ERROR) from None
+        finally:
+            owner.stop()
+
+    def _start(self, owner: supervisor.Supervisor, port: int, host: str) -> None:
+        data_dir: Path = settings.DUET["DATA_DIR"]
+        logs = state.make_private(data_dir / "logs")
+        call_command("migrate", verbosity=0, interactive=False)
+        gate.check_keys()
+        sign_ins = self._demo_sign_ins(data_dir) if settings.DUET["MODE"] == "demo" else ""
+        connections.close_all()
+        if settings.DUET["MAILBOX"]:
+            folder = data_dir / "mail"
+            owner.add(supervisor.mail_sink(settings.MAILBOX_PORT, folder, logs))
+        else:
+            self._collect_static(data_dir)
+        owner.add(supervisor.web(port, host, logs))
+        self._announce(sign_ins, logs)
+        owner.add(supervisor.worker(logs))
+        owner.add(supervisor.beat(logs))
+        launch.say_address(data_dir, settings.DUET["BASE_URL"])
+
+    def _demo_sign_ins(self, data_dir: Path) -> str:
+        """Load the demo practice on the first run; return what it said about signing in."""
+        note = data_dir / "demo.txt"
+        practice = apps.get_model("duet_practice", "Practice")
+        if "demo" in get_commands() and not practice._default_manager.exists():
+            self._say("Loading the demo practice ...")
+            said = StringIO()
+            call_command("demo", stdout=said)
+            state.write_private(note, said.getvalue())
+        return note.read_text(encoding="utf-8").strip() if note.exists() else ""
+
+    def _collect_static(self, data_dir: Path) -> None:
+        call_command("collectstatic", verbosity=0, interactive=False)
+
+    def _announce(self, sign_ins: str, logs: Path) -> None:
+        duet = settings.DUET
+        self._say(f"\nDuet is at {duet['BASE_URL']}/ ({duet['MODE']}).")
+        if sign_ins:
+            self._say(sign_ins)
+        if duet["MAILBOX"]:
+            self._say(f"Mail stays on this machine: {duet['BASE_URL']}/dev/mailbox/")
+        else:
+            self._say(f"Mail goes through {settings.EMAIL_HOST}.")
+        self._say(f"Logs are in {logs}. Ctrl-C stops everything.")
+
+    def _report(self) -> None:
+        """Say what would run, and where."""
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW server_version")
+            (postgres,) = cursor.fetchone() or ("?",)
+        lines = {
+            "Python": f"{platform.python_version()} ({sys.executable})",
+            "Django": get_version(),
+            "Mode": settings.DUET["MODE"],
+            "Data": str(settings.DUET["DATA_DIR"]),
+            "PostgreSQL": f"{postgres}, {settings.DATABASES['default']['HOST'] or 'local'}",
+            "Redis": settings.REDIS_URL.rpartition("@")[2],
+            "Process": str(os.getpid()),
+        }
+        for name, value in lines.items():
+            self._say(f"{name:11} {value}")
+        if launch.started and launch.started.servers:
+            self._say("The servers that Duet brings along are for one host, and for its own data.")
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()

@@ -1,0 +1,123 @@
+"""The site's own pages: signs of life, the demo's mailbox, and what is shown when all fails."""
+
+import sys
+from email.message import EmailMessage
+from itertools import islice
+from pathlib import Path
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from clients import doors
+from config import mailbox
+
+SHOWN = 200  # letters on the mailbox page
+HTML_PART_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+@require_safe
+@doors.public
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """Say that this process answers, whatever else is away."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_safe
+@doors.public
+def readyz(_request: HttpRequest) -> HttpResponse:
+    """Say whether pages can be served: 503 without the database; Redis may be away."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return _text("database: away\n", status=503)
+    cache.set("readyz", 1, 5)
+    redis = "there" if cache.get("readyz") else "away"
+    return _text(f"database: there\nredis: {redis}\n")
+
+
+@require_GET
+@doors.public
+def mailbox_list(request: HttpRequest) -> HttpResponse:
+    """The letters that the demo sent, newest first."""
+    letters = list(islice(mailbox.letters(_folder()), SHOWN))
+    return render(request, "duet/config/mailbox.html", {"letters": letters})
+
+
+@require_GET
+@doors.public
+def mailbox_letter(request: HttpRequest, key: str) -> HttpResponse:
+    """One letter: its text, and what is attached."""
+    return render(request, "duet/config/mailbox_letter.html", {"letter": _letter(key)})
+
+
+@require_GET
+@doors.public
+def mailbox_html(_request: HttpRequest, key: str) -> HttpResponse:
+    """A letter's HTML part alone, as a mail reader would show it: without scripts, sandboxed."""
+    response = HttpResponse(_letter(key).html)
+    response.headers["Content-Security-Policy"] = HTML_PART_POLICY
+    return response
+
+
+@require_GET
+@doors.public
+def mailbox_attachment(_request: HttpRequest, key: str, number: int) -> HttpResponse:
+    """One attached file, to be saved."""
+    attached = _letter(key).attachments
+    if number >= len(attached):
+        raise Http404
+    return _download(attached[number])
+
+
+@require_POST
+@doors.public
+def mailbox_empty(_request: HttpRequest) -> HttpResponse:
+    """Throw all letters away."""
+    mailbox.empty(_folder())
+    return redirect("mailbox-list")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The last resort: 503 while the database is away, 500 for a fault of ours."""
+    away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
+    try:
+        page = render_to_string("503.html" if away else "500.html")
+    except Exception:  # noqa: BLE001 - nothing may fail here: plain words are the last resort
+        page = "A moment, please: something broke on our side."
+    response = HttpResponse(page, status=503 if away else 500)
+    if away:
+        response["Retry-After"] = "10"
+    return response
+
+
+def _folder() -> Path:
+    if not settings.DUET["MAILBOX"]:
+        raise Http404
+    return settings.DUET["DATA_DIR"] / "mail"
+
+
+def _letter(key: str) -> mailbox.Letter:
+    letter = mailbox.find(_folder(), key)
+    if letter is None:
+        raise Http404
+    return letter
+
+
+def _download(part: EmailMessage) -> HttpResponse:
+    payload = part.get_payload(decode=True)
+    content = payload if isinstance(payload, bytes) else b""
+    response = HttpResponse(content, content_type=part.get_content_type())
+    name = part.get_filename() or "attachment"
+    safe = "".join(sign for sign in name if sign.isalnum() or sign in ".-_") or "attachment"
+    response["Content-Disposition"] = f'attachment; filename="{safe}"'
+    return response
+
+
+def _text(content: str, status: int = 200) -> HttpResponse:
+    return HttpResponse(content, content_type="text/plain", status=status)
