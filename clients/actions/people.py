@@ -46,9 +46,9 @@ def ensure_index_key(*, by: Actor, now: datetime) -> None:  # noqa: ARG001 - eve
         DataKey.objects.bulk_create([_new_key(DataKey.Purpose.INDEX, now)], ignore_conflicts=True)
 
 
-def index_rows(person: Person) -> list[BlindIndex]:
+def index_rows(person: Person, *, index_key: bytes) -> list[BlindIndex]:
     """The fingerprints by which `person` is found again; not saved."""
-    digest = functools.partial(envelope.blind, key=keys.index_key())
+    digest = functools.partial(envelope.blind, key=index_key)
     values = [(BlindIndex.Kind.NAME, word) for word in contact.name_tokens(person.name)]
     if person.email:
         values.append((BlindIndex.Kind.EMAIL, contact.search_form(person.email)))
@@ -80,7 +80,7 @@ def make_person(*, new: NewPerson, by: Actor, now: datetime) -> Person:
         created_at=now,
     )
     person.save(force_insert=True)
-    BlindIndex.objects.bulk_create(index_rows(person))
+    BlindIndex.objects.bulk_create(index_rows(person, index_key=keys.index_key()))
     SafeContact.objects.bulk_create(
         SafeContact(person=person, channel=channel, asked_at=now) for channel in SafeContact.Channel
     )
