@@ -65,7 +65,7 @@ def start(
             cwd=folder,
             env=None if environment is None else dict(environment),
             start_new_session=True,
-            preexec_fn=die_with_parent(death_signal, os.getpid()),  # noqa: PLW1509
+            preexec_fn=die_with_parent(death_signal, os.getpid()),
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,

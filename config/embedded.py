@@ -9,7 +9,6 @@ import argparse
 import hashlib
 import os
 import pwd
-import secrets
 import shutil
 import signal
 import subprocess
@@ -27,7 +26,7 @@ from psycopg import sql
 
 from config import binaries, children, state
 from config.children import Account
-from config.environment import CONFIG_ERROR, Misconfigured
+from config.environment import Misconfigured
 
 SOCKET_NAME_LIMIT = 100  # bytes; Linux takes 107 and macOS 103
 SYSTEM_HOME = Path("/var/lib/duet")

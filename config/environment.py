@@ -37,7 +37,7 @@ NAMES = frozenset(
 SAMPLE_NOTES_KEY = "sample:ZHVldC1zYW1wbGUta2V5LW5vdC1mb3ItcmVhbC11c2U="
 
 
-class Misconfigured(Exception):  # noqa: N818 - it names a state, and reads well where it is caught
+class Misconfigured(Exception):
     """The environment cannot be served from; the message is one sentence for the operator."""
 
 

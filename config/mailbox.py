@@ -55,7 +55,8 @@ class Letter:
         return [
             cast(EmailMessage, part)
             for part in self.message.walk()
-            if not part.is_multipart() and part.get_content_type() not in {"text/plain", "text/html"}
+            if not part.is_multipart()
+            and part.get_content_type() not in {"text/plain", "text/html"}
         ]
 
     def _part(self, kind: str) -> str:

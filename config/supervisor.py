@@ -4,7 +4,6 @@ All are children of this process. They stop with it, in order, and on Linux they
 when it is killed. One that dies is started again, later each time.
 """
 
-import os
 import signal
 import socket
 import subprocess
@@ -101,7 +100,7 @@ class Watch:
             self._say(f"{refusal}")
 
 
-class Stop(Exception):  # noqa: N818 - not an error: somebody asked us to end
+class Stop(Exception):
     """Ctrl-C or SIGTERM."""
 
 
@@ -215,7 +214,9 @@ def free_port() -> int:
 def _answers(port: int, host: str) -> bool:
     place = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104
     place = f"[{place}]" if ":" in place else place
-    request = urllib.request.Request(f"http://{place}:{port}/healthz", headers={"Host": "localhost"})  # noqa: S310
+    request = urllib.request.Request(
+        f"http://{place}:{port}/healthz", headers={"Host": "localhost"}
+    )
     try:
         with urllib.request.urlopen(request, timeout=5):  # noqa: S310 - our own address
             return True

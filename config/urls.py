@@ -26,6 +26,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("dev/mailbox/empty/", views.mailbox_empty, name="mailbox-empty"),
     path("dev/mailbox/<str:key>/", views.mailbox_letter, name="mailbox-letter"),
     path("dev/mailbox/<str:key>/html/", views.mailbox_html, name="mailbox-html"),
-    path("dev/mailbox/<str:key>/<int:number>/", views.mailbox_attachment, name="mailbox-attachment"),
-    *(path("", include(f"{app}.urls")) for app in ("clients", "practice") if find_spec(f"{app}.urls")),
+    path(
+        "dev/mailbox/<str:key>/<int:number>/", views.mailbox_attachment, name="mailbox-attachment"
+    ),
+    *(
+        path("", include(f"{app}.urls"))
+        for app in ("clients", "practice")
+        if find_spec(f"{app}.urls")
+    ),
 ]

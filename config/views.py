@@ -88,7 +88,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
     try:
         page = render_to_string("503.html" if away else "500.html")
-    except Exception:  # noqa: BLE001 - nothing may fail here: plain words are the last resort
+    except Exception:
         page = "A moment, please: something broke on our side."
     response = HttpResponse(page, status=503 if away else 500)
     if away:
