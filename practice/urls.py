@@ -1,0 +1,52 @@
+"""Routes of the public pages and of the desk; every page is reversed by its name here."""
+
+from django.urls import URLPattern, path, re_path, register_converter
+
+from practice.views import attendance, booking, desk, public
+
+app_name = "practice"
+
+
+class TokenConverter:
+    """A link's token: what `secrets.token_urlsafe` makes, and nothing else."""
+
+    regex = "[A-Za-z0-9_-]{20,64}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(TokenConverter, "token")
+
+urlpatterns: list[URLPattern] = [
+    path("", public.home, name="home"),
+    path("book/", public.book, name="book"),
+    path("book/hold/", booking.hold, name="hold"),
+    path("book/release/", booking.release, name="release"),
+    path("book/details/", booking.details, name="details"),
+    path("book/done/", booking.done, name="done"),
+    # After a POST the token leaves the address: the session remembers whose page it is.
+    path("a/", attendance.mine, name="attendance-mine"),
+    path("a/confirm/", attendance.mine_confirm, name="attendance-mine-confirm"),
+    path("a/move/", attendance.mine_move, name="attendance-mine-move"),
+    path("a/cancel/", attendance.mine_cancel, name="attendance-mine-cancel"),
+    path("a/appointment.ics", attendance.mine_calendar, name="attendance-mine-calendar"),
+    path("a/<token:token>/", attendance.page, name="attendance"),
+    path("a/<token:token>/confirm/", attendance.confirm, name="attendance-confirm"),
+    path("a/<token:token>/move/", attendance.move, name="attendance-move"),
+    path("a/<token:token>/cancel/", attendance.cancel, name="attendance-cancel"),
+    path("a/<token:token>/appointment.ics", attendance.calendar, name="attendance-calendar"),
+    # Anything else under /a/ is an old or mistyped link: the same page for all of them.
+    re_path(r"^a/.+$", attendance.unknown, name="attendance-unknown"),
+    path("desk/", desk.today, name="desk"),
+    path("desk/book/", desk.book, name="desk-book"),
+    path("desk/appointments/<uuid:pk>/", desk.appointment, name="desk-appointment"),
+    path("desk/appointments/<uuid:pk>/accept/", desk.accept, name="desk-accept"),
+    path("desk/appointments/<uuid:pk>/cancel/", desk.cancel, name="desk-cancel"),
+    path("desk/appointments/<uuid:pk>/move/", desk.move, name="desk-move"),
+    path("desk/appointments/<uuid:pk>/close/", desk.close, name="desk-close"),
+    path("desk/attendances/<uuid:pk>/open-gate/", desk.open_gate, name="desk-open-gate"),
+]

@@ -1,0 +1,1 @@
+"""The pages: each view has one door and calls one action."""
