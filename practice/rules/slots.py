@@ -4,11 +4,13 @@ Every instant is an integer of epoch minutes (see `wall`), every period is half-
 hours become instants once per rule set and date, and are kept; the rest is one sweep.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from math import inf
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from practice.rules import wall
@@ -17,7 +19,9 @@ Interval: TypeAlias = tuple[int, int]  # [start, end)
 Who = TypeVar("Who", bound=Hashable)
 
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
-_LAST_ORDINAL: Final = date.max.toordinal() - 2
+# Whole weeks that leave room for the offsets at both ends of the calendar.
+_FIRST_ORDINAL: Final = 14
+_LAST_ORDINAL: Final = date.max.toordinal() - 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ def open_starts(
     if low >= high:
         return []
     blocked = _blocked_starts(busy, rooms, length, before, after, low, high)
-    return _free(_spans(hours, low, high), blocked, length, step, low, high)
+    return _free(_grid(hours, length, step, low, high), blocked, low, high)
 
 
 def any_of(
@@ -144,46 +148,31 @@ def any_of(
     """As `open_starts`, for several counselors: each start with those free, in the order given."""
     _check_session(length, step, before, after)
     low, high = max(earliest, window[0]), min(latest, window[1])
-    free: dict[int, list[Who]] = {}
     if low >= high:
         return []
+    grids: dict[Hours, list[int]] = {}
+    free: defaultdict[int, list[Who]] = defaultdict(list)
     for diary in diaries:
-        spans = _spans(diary.hours, low, high)
+        grid = grids.get(diary.hours)
+        if grid is None:
+            grid = grids[diary.hours] = _grid(diary.hours, length, step, low, high)
         blocked = _blocked_starts(diary.busy, diary.rooms, length, before, after, low, high)
-        for start in _free(spans, blocked, length, step, low, high):
-            free.setdefault(start, []).append(diary.counselor)
+        for start in _free(grid, blocked, low, high):
+            free[start].append(diary.counselor)
     return [(start, tuple(free[start])) for start in sorted(free)]
 
 
-def _free(
-    spans: Sequence[Interval],
-    blocked: tuple[list[int], list[int]],
-    length: int,
-    step: int,
-    low: int,
-    high: int,
-) -> list[int]:
-    """The sweep: from opening to opening, and within it from one blocked run of starts on."""
-    from_minutes, to_minutes = blocked
-    count = len(from_minutes)
+def _free(grid: list[int], blocked: list[Interval], low: int, high: int) -> list[int]:
+    """The sweep: the stretches of the grid that lie between blocked runs, within [low, high)."""
+    here = bisect_left(grid, low)
+    end = bisect_left(grid, high)
     starts: list[int] = []
-    swept = low  # where the openings so far end; only rules in several zones can overlap
-    overlapping = False
-    for opens, closes in spans:
-        overlapping = overlapping or opens < swept
-        swept = max(swept, closes)
-        stop = min(closes - length + 1, high)
-        start = opens if opens >= low else opens + -(-(low - opens) // step) * step
-        index = bisect_right(to_minutes, start)
-        while start < stop:
-            if index == count or from_minutes[index] >= stop:
-                starts.extend(range(start, stop, step))
-                break
-            starts.extend(range(start, from_minutes[index], step))
-            if start < to_minutes[index]:
-                start += -(-(to_minutes[index] - start) // step) * step
-            index += 1
-    return sorted(set(starts)) if overlapping else starts
+    for from_minute, to_minute in blocked:
+        stop = bisect_left(grid, from_minute, here, end)
+        starts += grid[here:stop]
+        here = bisect_left(grid, to_minute, stop, end)
+    starts += grid[here:end]
+    return starts
 
 
 def _blocked_starts(
@@ -194,7 +183,7 @@ def _blocked_starts(
     after: int,
     low: int,
     high: int,
-) -> tuple[list[int], list[int]]:
+) -> list[Interval]:
     """Where no session may start because of busy time: runs [from, to), apart and in order."""
     reach = length + after - 1
     runs = [
@@ -207,35 +196,37 @@ def _blocked_starts(
         for start, end in rooms
         if start < end and start - length < high and end > low
     ]
-    runs.sort()
-    from_minutes: list[int] = []
-    to_minutes: list[int] = []
-    for start, end in runs:
-        if not to_minutes or start > to_minutes[-1]:
-            from_minutes.append(start)
-            to_minutes.append(end)
-        elif end > to_minutes[-1]:
-            to_minutes[-1] = end
-    return from_minutes, to_minutes
+    return _merged(runs)
 
 
-def _spans(hours: Hours, low: int, high: int) -> list[Interval]:
-    """The openings that may hold a start in [low, high).
+def _grid(hours: Hours, length: int, step: int, low: int, high: int) -> list[int]:
+    """Every start that hours alone allow in [low, high), and some before and after, in order.
 
-    Local dates differ from the UTC date by one at most, and 1970 is far enough from both ends of
-    the calendar that a window out there is simply empty.
+    Local dates differ from the UTC date by one at most. Windows beyond the calendar are empty.
     """
     expansion = _expansion(hours)
-    first = max(low // wall.DAY + _EPOCH_ORDINAL - 1, 2)
+    first = max(low // wall.DAY + _EPOCH_ORDINAL - 1, _FIRST_ORDINAL)
     last = min((high - 1) // wall.DAY + _EPOCH_ORDINAL + 1, _LAST_ORDINAL)
-    spans = [
-        span
-        for ordinal in range(first, last + 1)
-        for span in _openings_on(expansion, ordinal)
-        if span[1] > low
+    starts: list[int] = []
+    in_order = True
+    for week in range(first // 7, last // 7 + 1):
+        found = _week_of_starts(expansion, week, length, step)
+        # Dates are in order in one zone; the same date in two zones may be a day apart.
+        in_order = in_order and not (starts and found and found[0] <= starts[-1])
+        starts += found
+    return starts if in_order else sorted(set(starts))
+
+
+@lru_cache(maxsize=4_096)
+def _week_of_starts(expansion: _Expansion, week: int, length: int, step: int) -> tuple[int, ...]:
+    """The starts that the hours of seven dates allow; by week, so that windows share them."""
+    starts = [
+        start
+        for ordinal in range(7 * week, 7 * week + 7)
+        for opens, closes in _openings_on(expansion, ordinal)
+        for start in range(opens, closes - length + 1, step)
     ]
-    spans.sort()
-    return spans
+    return tuple(sorted(set(starts)))
 
 
 @lru_cache(maxsize=1_024)
@@ -257,20 +248,23 @@ def _openings_on(expansion: _Expansion, ordinal: int) -> tuple[Interval, ...]:
             if (rule.from_on is None or rule.from_on <= on)
             and (rule.until_on is None or on < rule.until_on)
         ]
-    return _merged(wall.opening(zone, ordinal, start, end) for zone, start, end in hours)
+    return tuple(_merged(wall.opening(zone, ordinal, start, end) for zone, start, end in hours))
 
 
-def _merged(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
-    """The same minutes as sorted intervals that do not touch; empty ones drop out."""
+def _merged(intervals: Iterable[Interval]) -> list[Interval]:
+    """The same minutes as intervals that do not touch, in order; empty ones drop out."""
     merged: list[Interval] = []
-    for start, end in sorted(intervals):
-        if start >= end:
-            continue
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    return tuple(merged)
+    reached: float = -inf
+    for interval in sorted(intervals):
+        start, end = interval
+        if start > reached:
+            if start < end:
+                merged.append(interval)
+                reached = end
+        elif end > reached:
+            merged[-1] = (merged[-1][0], end)
+            reached = end
+    return merged
 
 
 def _check_hours(start: int, end: int) -> None:

@@ -335,6 +335,7 @@ def test_equal_hours_share_what_was_worked_out_and_differ_from_others() -> None:
 
 def test_many_rule_sets_do_not_grow_the_memory_without_bound() -> None:
     assert slots._expansion.cache_info().maxsize is not None
+    assert slots._week_of_starts.cache_info().maxsize is not None
     assert slots._openings_on.cache_info().maxsize is not None
     assert wall._plain_midnight.cache_info().maxsize is not None
     assert wall._edge.cache_info().maxsize is not None
