@@ -81,7 +81,9 @@ class FailOpenRedisCache(RedisCache):
         self._class = FailOpenClient
 
     def clear(self) -> None:
-        self._cache.clear_prefix(self.key_prefix)
+        client = self._cache
+        if isinstance(client, FailOpenClient):
+            client.clear_prefix(self.key_prefix)
 
 
 def _attempt(call: Callable[[], R], fallback: R) -> R:

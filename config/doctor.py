@@ -7,7 +7,6 @@ since those run before `migrate` too, when a server may rightly be away.
 
 import shutil
 import smtplib
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
@@ -24,6 +23,7 @@ from django.utils.module_loading import module_has_submodule
 
 from config import gate
 from config.environment import Misconfigured
+from config.redis_urls import cache_url
 
 Check = Callable[[], Iterable[CheckMessage]]
 
@@ -41,13 +41,6 @@ def findings() -> list[CheckMessage]:
             for check in checks:
                 found.extend(check())
     return found
-
-
-def python_is_recent() -> Iterator[CheckMessage]:
-    if sys.version_info < (3, 11):
-        yield Error(
-            "Python is older than 3.11.", hint="Run `make run PYTHON=python3.11`.", id="python"
-        )
 
 
 def settings_are_whole() -> list[CheckMessage]:
@@ -116,7 +109,7 @@ def redis_answers() -> list[CheckMessage]:
     """Without Redis mail leaves late, but nothing is lost: a warning."""
     if not settings.REDIS_URL:
         return [Warning("REDIS_URL is not set.", hint="Set it, or use `manage.py up`.", id="redis")]
-    location = settings.CACHES["default"]["LOCATION"]
+    location = cache_url(settings.REDIS_URL)
     try:
         with redis.Redis.from_url(location, socket_timeout=2, socket_connect_timeout=2) as client:
             client.ping()
@@ -193,7 +186,6 @@ def zones_are_there() -> Iterator[CheckMessage]:
 
 
 CHECKS: list[Check] = [
-    python_is_recent,
     settings_are_whole,
     database_answers,
     redis_answers,

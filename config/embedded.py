@@ -72,7 +72,8 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        return f"postgresql://{DATABASE}:{self._password}@{quote(str(self._home.run), safe='')}/{DATABASE}"
+        folder = quote(str(self._home.run), safe="")
+        return f"postgresql://{DATABASE}:{self._password}@{folder}/{DATABASE}"
 
     def start(self) -> None:
         """Start and wait until it answers; refuses data of another major version."""

@@ -1,4 +1,4 @@
-"""Reads the environment: typed, with NAME_FILE variants, and one sentence when something is wrong."""
+"""Reads the environment: typed, NAME_FILE variants, one sentence when something is wrong."""
 
 import os
 import stat

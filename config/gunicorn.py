@@ -21,7 +21,7 @@ preload_app = True
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112
 
 
-def post_fork(server: Any, worker: Any) -> None:
+def post_fork(server: Any, worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature
     """Let each worker die with gunicorn, however gunicorn dies."""
     if ask := die_with_parent(9, server.pid):
         ask()

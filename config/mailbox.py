@@ -16,11 +16,12 @@ from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 LARGEST = 10_000_000  # bytes
+BODIES = {"text/plain", "text/html"}
 NAME = re.compile(r"(\d+)\.M(\d+)P\d+Q(\d+)")
 
 
@@ -53,10 +54,9 @@ class Letter:
     def attachments(self) -> list[EmailMessage]:
         """Return the parts that are neither the text nor its HTML twin, calendar files included."""
         return [
-            cast(EmailMessage, part)
+            part
             for part in self.message.walk()
-            if not part.is_multipart()
-            and part.get_content_type() not in {"text/plain", "text/html"}
+            if not part.is_multipart() and part.get_content_type() not in BODIES
         ]
 
     def _part(self, kind: str) -> str:
@@ -76,7 +76,7 @@ def find(folder: Path, key: str) -> Letter | None:
     box = _box(folder)
     if key not in box:  # the box knows its own names only, so no key leads out of it
         return None
-    message = cast(EmailMessage, message_from_bytes(box.get_bytes(key), policy=policy.default))
+    message = message_from_bytes(box.get_bytes(key), policy=policy.default)
     recipients = str(message.get("X-RcptTo", ""))
     return Letter(key, datetime.fromtimestamp(_age(key)[0], UTC), recipients, message)
 

@@ -9,10 +9,9 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -213,17 +212,15 @@ def free_port() -> int:
 
 def _answers(port: int, host: str) -> bool:
     place = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104
-    place = f"[{place}]" if ":" in place else place
-    request = urllib.request.Request(
-        f"http://{place}:{port}/healthz", headers={"Host": "localhost"}
-    )
+    probe = HTTPConnection(place, port, timeout=5)
     try:
-        with urllib.request.urlopen(request, timeout=5):  # noqa: S310 - our own address
-            return True
-    except urllib.error.HTTPError:
-        return True  # it speaks HTTP: whatever is wrong is the page's matter, not the server's
-    except OSError:
+        probe.request("GET", "/healthz")
+        probe.getresponse()  # whatever it says: it speaks HTTP, and the rest is the page's matter
+    except (OSError, HTTPException):
         return False
+    finally:
+        probe.close()
+    return True
 
 
 def _cause(code: int) -> str:

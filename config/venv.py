@@ -23,7 +23,7 @@ SITE, DEVELOPMENT = ROOT / "requirements.txt", ROOT / "requirements-dev.txt"
 
 
 def main() -> None:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - it runs under whatever Python there is
         sys.exit(f"Duet needs Python 3.11 or later, and {sys.executable} is {VERSION}.")
     for module in ("venv", "ensurepip"):
         if importlib.util.find_spec(module) is None:

@@ -83,11 +83,11 @@ def mailbox_empty(_request: HttpRequest) -> HttpResponse:
     return redirect("mailbox-list")
 
 
-def server_error(request: HttpRequest) -> HttpResponse:
+def server_error(_request: HttpRequest) -> HttpResponse:
     """The last resort: 503 while the database is away, 500 for a fault of ours."""
     away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
     try:
-        page = render_to_string("503.html" if away else "500.html")
+        page = str(render_to_string("503.html" if away else "500.html"))
     except Exception:
         page = "A moment, please: something broke on our side."
     response = HttpResponse(page, status=503 if away else 500)

@@ -55,7 +55,7 @@ class Command(BaseCommand):
             folder = data_dir / "mail"
             owner.add(supervisor.mail_sink(settings.MAILBOX_PORT, folder, logs))
         else:
-            self._collect_static(data_dir)
+            call_command("collectstatic", verbosity=0, interactive=False)
         owner.add(supervisor.web(port, host, logs))
         self._announce(sign_ins, logs)
         owner.add(supervisor.worker(logs))
@@ -72,9 +72,6 @@ class Command(BaseCommand):
             call_command("demo", stdout=said)
             state.write_private(note, said.getvalue())
         return note.read_text(encoding="utf-8").strip() if note.exists() else ""
-
-    def _collect_static(self, data_dir: Path) -> None:
-        call_command("collectstatic", verbosity=0, interactive=False)
 
     def _announce(self, sign_ins: str, logs: Path) -> None:
         duet = settings.DUET
