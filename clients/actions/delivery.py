@@ -1,0 +1,412 @@
+"""Send what is due: claim, look again, say `sending`, send, mark. The rows are the queue."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from django.db import DatabaseError, transaction
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+
+from clients.actions import audit
+from clients.channels.letter import Answer, Channel, Letter, Unreachable
+from clients.channels.registry import CHANNELS
+from clients.models import Message, SafeContact
+from clients.rules import ledger
+from clients.rules.actors import Actor
+from clients.rules.ledger import Fate, Heard
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 20
+# A server that breaks off this many dialogs in a row is left alone until the next scan.
+_STRIKES = 3
+# Rows that are too late are ended in portions of this size.
+_LATE = 1_000
+
+_AUDITED = {
+    ledger.SENT: "message.sent",
+    ledger.FAILED: "message.failed",
+    ledger.UNCERTAIN: "message.uncertain",
+}
+
+
+class Subject(Protocol):
+    """What messages of one kind are about; given by the app that knows it."""
+
+    def still_due(self, message: Message) -> str | None:
+        """Read the subject anew: None while the message holds, else why not (a code)."""
+
+    def render(self, message: Message) -> Letter:
+        """Write the letter. Called right after `still_due`, in the same transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How many rows a scan brought where.
+
+    `planned`: to be tried again later. `released`: not tried, since their channel is down.
+    """
+
+    sent: int = 0
+    planned: int = 0
+    failed: int = 0
+    missed: int = 0
+    suppressed: int = 0
+    cancelled: int = 0
+    uncertain: int = 0
+    released: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """Rows that are ours until `until`: id and channel, in the order of sending."""
+
+    rows: Sequence[tuple[UUID, str]]
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A row in `sending`, and what is to leave."""
+
+    message: Message
+    to: str
+    wire: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A row in `sending`, and what its channel heard."""
+
+    message: Message
+    answer: Answer
+
+
+@dataclass(slots=True)
+class _Scan:
+    """What one scan knows: its channels, those that are down, and what it has done so far."""
+
+    subjects: Mapping[str, Subject]
+    by: Actor
+    clock: Callable[[], datetime]
+    channels: dict[str, Channel] = field(default_factory=dict)
+    down: dict[str, str] = field(default_factory=dict)
+    strikes: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def ready(self, kind: str) -> bool:
+        """Whether letters of this channel can go now; one that nobody knows is no obstacle."""
+        if kind in self.down:
+            return False
+        if kind not in CHANNELS:
+            return True
+        if kind not in self.channels:
+            self.channels[kind] = CHANNELS[kind]()
+        try:
+            self.channels[kind].open()
+        except Unreachable as error:
+            logger.warning("Channel %s is down: %s", kind, error.code)
+            self.down[kind] = error.code
+        return kind not in self.down
+
+    def note(self, kind: str, answer: Answer) -> None:
+        """Learn from an answer whether the channel's server is worth another dialog."""
+        if answer.heard not in {Heard.UNREACHABLE, Heard.LOST}:
+            self.strikes[kind] = 0
+            return
+        self.strikes[kind] += 1
+        if answer.hung or self.strikes[kind] >= _STRIKES:
+            self.down[kind] = answer.code
+
+
+def send_due(
+    *,
+    subjects: Mapping[str, Subject],
+    by: Actor,
+    now: datetime,
+    clock: Callable[[], datetime],
+    limit: int = 1_000,
+) -> Outcome:
+    """Send all that is due, at most `limit` messages, and say what became of them.
+
+    Any number of these may run at once. It refuses (RuntimeError) to run inside a transaction:
+    `sending` has to be committed before the first byte leaves. What one message does, short of
+    taking the database away, delays no other; a dead server costs one time-out.
+    """
+    scan = _Scan(subjects=subjects, by=by, clock=clock)
+    _mark_uncertain(scan, now)
+    _mark_late(scan, now)
+    try:
+        while limit > 0:
+            claim = _claim(scan, min(_BATCH, limit))
+            if not claim.rows:
+                break
+            limit -= len(claim.rows)
+            _work_off(scan, claim)
+    finally:
+        for channel in scan.channels.values():
+            channel.close()
+    return Outcome(**scan.counts)
+
+
+# --- before anything is sent -------------------------------------------------------------------
+
+
+@transaction.atomic(durable=True)
+def _mark_uncertain(scan: _Scan, now: datetime) -> None:
+    """Mark rows whose sender died over them, or was cut off from the database.
+
+    The trade-off, made here: such a row may or may not have gone out, and nobody can ask. Twice
+    is better than never, so it is sent again with the same Message-ID: one extra copy at most for
+    each killed process. `uncertain_at` stays for good, so that the desk can say so.
+    """
+    left = Message.objects.filter(state=ledger.SENDING, next_try_at__lte=now)
+    for message in left.select_for_update(skip_locked=True):
+        _bring(scan, message, Fate(ledger.AFTER_LEASE[message.state], "sender_died", now), now)
+
+
+@transaction.atomic(durable=True)
+def _mark_late(scan: _Scan, now: datetime) -> None:
+    """End the rows that are too late; also while no server can be reached."""
+    late = Message.objects.takeable(now).filter(Q(window_ends_at__lte=now) | Q(about_at__lte=now))
+    for message in late.exclude(state=ledger.SENDING).select_for_update(skip_locked=True)[:_LATE]:
+        fate = _too_late(message, now)
+        if fate is not None:
+            _bring(scan, message, fate, now)
+
+
+@transaction.atomic(durable=True)
+def _claim(scan: _Scan, size: int) -> _Claim:
+    """Take up to `size` rows whose moment has come; what begins first goes first."""
+    now = scan.clock()
+    due = (
+        Message.objects.takeable(now)
+        .exclude(state=ledger.SENDING)
+        .exclude(channel__in=list(scan.down))
+        .order_by("about_at", "due_at")
+        .select_for_update(skip_locked=True)
+    )
+    claim = _Claim(list(due.values_list("pk", "channel")[:size]), now + ledger.LEASE)
+    Message.objects.filter(pk__in=[pk for pk, _ in claim.rows]).update(
+        state=ledger.CLAIMED, next_try_at=claim.until
+    )
+    return claim
+
+
+# --- one claim ---------------------------------------------------------------------------------
+
+
+def _work_off(scan: _Scan, claim: _Claim) -> None:
+    """Send the rows of a claim one by one.
+
+    What became of a letter is written in the transaction that takes up the next: one commit for
+    each letter, and never more than one row in `sending`, which is all that a kill can double.
+    """
+    told: _Told | None = None
+    locked: list[tuple[UUID, str]] = []
+    for pk, kind in claim.rows:
+        if not scan.ready(kind):
+            continue
+        taken = _step(scan, claim, pk, told)
+        if taken is None:
+            locked.append((pk, kind))
+        told = _send(scan, taken) if isinstance(taken, _Ready) else None
+    _settle_alone(scan, told)
+    for pk, kind in locked:
+        # Somebody was changing its plan. With nothing else in hand, waiting for them is safe.
+        if scan.ready(kind):
+            taken = _step(scan, claim, pk, None, wait=True)
+            _settle_alone(scan, _send(scan, taken) if isinstance(taken, _Ready) else None)
+    _release(scan, claim)
+
+
+def _step(
+    scan: _Scan, claim: _Claim, pk: UUID, told: _Told | None, *, wait: bool = False
+) -> "_Ready | Fate | None":
+    """Write what became of the letter before, and take up the next; see `_take`."""
+    try:
+        with transaction.atomic(durable=True):
+            _settle(scan, told)
+            return _take(scan, claim, pk, wait=wait)
+    except DatabaseError as error:
+        # The subject's own query failed, or the connection did: what is known is written first.
+        logger.error("Message %s can't be looked at: %s", pk, type(error).__name__)
+        _settle_alone(scan, told)
+        with transaction.atomic(durable=True):
+            message = _ours(claim, pk).select_for_update().first()
+            return _unwritable(scan, message) if message else None
+
+
+def _ours(claim: _Claim, pk: UUID) -> "QuerySet[Message]":
+    """The row, if this claim still holds: a changed plan or an ended lease takes it away."""
+    return Message.objects.filter(pk=pk, state=ledger.CLAIMED, next_try_at=claim.until)
+
+
+def _take(scan: _Scan, claim: _Claim, pk: UUID, *, wait: bool) -> "_Ready | Fate | None":
+    """Lock a row, look at its subject again, and set it to `sending`.
+
+    Returns what is to leave, or the row's fate if it isn't to go; None if the row is no longer
+    ours or, unless told to wait, somebody else holds it just now.
+    """
+    contact = SafeContact.objects.filter(person=OuterRef("person"), channel=OuterRef("channel"))
+    message = (
+        _ours(claim, pk)
+        .select_related("person__key")
+        .annotate(
+            permission=Subquery(contact.values("permission")[:1]),
+            bounced_at=Subquery(contact.values("bounced_at")[:1]),
+        )
+        .select_for_update(of=("self",), skip_locked=not wait)
+        .first()
+    )
+    if message is None:
+        return None
+    now = scan.clock()
+    try:
+        taken = _unfit(scan, message, now) or _written(scan, message, now)
+    except DatabaseError:
+        raise
+    except Exception as error:
+        # Whatever the subject or a template does: this row waits, the others go on. The text of
+        # the error isn't logged, since it may quote a person.
+        logger.error("Message %s can't be written: %s", pk, type(error).__name__)
+        return _unwritable(scan, message)
+    if isinstance(taken, Fate):
+        _bring(scan, message, taken, now)
+        return taken
+    _bring(scan, message, Fate(ledger.SENDING, message.reason, now + ledger.LEASE), now)
+    return taken
+
+
+def _unfit(scan: _Scan, message: Message, now: datetime) -> Fate | None:
+    """Why a message isn't to go after all; None while it is."""
+    late = _too_late(message, now)
+    if late is not None:
+        return late
+    subject = scan.subjects.get(message.subject_kind)
+    why = subject.still_due(message) if subject else "unknown_subject"
+    if why is not None:
+        return Fate(ledger.CANCELLED, why)
+    channel = scan.channels.get(message.channel)
+    if channel is None:
+        return Fate(ledger.SUPPRESSED, "no_channel")
+    return ledger.may_write(
+        permission=message.permission,  # type: ignore[attr-defined]
+        bounced=message.bounced_at is not None,  # type: ignore[attr-defined]
+        has_address=channel.address(message.person) is not None,
+    )
+
+
+def _written(scan: _Scan, message: Message, now: datetime) -> _Ready:
+    letter = scan.subjects[message.subject_kind].render(message)
+    return _Ready(message, letter.to, scan.channels[message.channel].write(letter, now))
+
+
+def _send(scan: _Scan, ready: _Ready) -> _Told:
+    """Speak to the server; nothing is locked meanwhile."""
+    message = ready.message
+    if scan.clock() > message.next_try_at - ledger.DIALOG:
+        # This process stood still: another one may take the row at any moment.
+        return _Told(message, Answer(Heard.UNREACHABLE, "stalled"))
+    answer = scan.channels[message.channel].send(ready.to, ready.wire)
+    scan.note(message.channel, answer)
+    return _Told(message, answer)
+
+
+def _settle_alone(scan: _Scan, told: _Told | None) -> None:
+    if told is not None:
+        with transaction.atomic(durable=True):
+            _settle(scan, told)
+
+
+def _settle(scan: _Scan, told: _Told | None) -> None:
+    """Write what became of a letter. A row that was taken from us meanwhile is left as it is."""
+    if told is None:
+        return
+    now = scan.clock()
+    message, answer = told.message, told.answer
+    fate = ledger.after(
+        answer.heard,
+        code=answer.code,
+        attempts=message.attempts,
+        uncertain=message.uncertain_at is not None,
+        now=now,
+        window_ends_at=message.window_ends_at,
+    )
+    _bring(scan, message, fate, now)
+    if answer.address_dead:
+        SafeContact.objects.filter(
+            person=message.person_id, channel=message.channel, bounced_at=None
+        ).update(bounced_at=now)
+
+
+def _release(scan: _Scan, claim: _Claim) -> None:
+    """Give back at once what a channel that is down can't send now."""
+    for kind, code in scan.down.items():
+        scan.counts["released"] += Message.objects.filter(
+            pk__in=[pk for pk, _ in claim.rows],
+            channel=kind,
+            state=ledger.CLAIMED,
+            next_try_at=claim.until,
+        ).update(state=ledger.PLANNED, next_try_at=scan.clock(), reason=code)
+
+
+# --- one row -----------------------------------------------------------------------------------
+
+
+def _too_late(message: Message, now: datetime) -> Fate | None:
+    return ledger.too_late(
+        now=now,
+        window_ends_at=message.window_ends_at,
+        about_at=message.about_at,
+        uncertain=message.uncertain_at is not None,
+    )
+
+
+def _unwritable(scan: _Scan, message: Message) -> Fate:
+    now = scan.clock()
+    fate = ledger.unwritable(
+        attempts=message.attempts + 1, now=now, window_ends_at=message.window_ends_at
+    )
+    _bring(scan, message, fate, now, tried=True)
+    return fate
+
+
+def _bring(
+    scan: _Scan, message: Message, fate: Fate, now: datetime, *, tried: bool = False
+) -> None:
+    """Change a row, if it still is as we know it; count and tell what became of it."""
+    ledger.check_transition(message.state, fate.state)
+    changes: dict[str, object] = {"state": fate.state, "reason": fate.reason}
+    if fate.next_try_at is not None:
+        changes["next_try_at"] = fate.next_try_at
+    if tried or fate.state == ledger.SENDING:
+        changes["attempts"] = message.attempts + 1
+    if fate.state == ledger.UNCERTAIN:
+        changes["uncertain_at"] = message.uncertain_at or now
+    if fate.state == ledger.SENT:
+        changes["sent_at"] = now
+    known = Message.objects.filter(pk=message.pk, state=message.state, attempts=message.attempts)
+    if not known.update(**changes):
+        return
+    for name, value in changes.items():
+        setattr(message, name, value)
+    if fate.state != ledger.SENDING:
+        scan.counts[fate.state] += 1
+    if fate.state in _AUDITED:
+        audit.record(
+            verb=_AUDITED[fate.state],
+            subject_kind="message",
+            subject_id=message.pk,
+            person_id=message.person_id,
+            by=scan.by,
+            now=now,
+            detail={"purpose": message.purpose, "reason": fate.reason},
+        )

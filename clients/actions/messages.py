@@ -1,0 +1,165 @@
+"""Plan what is sent: the ledger's unsent rows follow their subject. `delivery` sends them."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+
+from clients.actions.delivery import Outcome, Subject, send_due
+from clients.models import Message
+from clients.rules import ledger
+from clients.rules.actors import Actor
+
+__all__ = ["Outcome", "Replanned", "Subject", "Wanted", "replan", "ring", "send_due"]
+
+logger = logging.getLogger(__name__)
+
+_MOMENTS = ("due_at", "window_ends_at", "about_at")
+_Key = tuple[str, UUID, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One message that a subject wants: sent from `due_at` on, too late from `window_ends_at`.
+
+    `about_at` is when the subject begins; nothing about it leaves after that.
+    """
+
+    purpose: str
+    person_id: UUID
+    channel: str
+    version: int
+    due_at: datetime
+    window_ends_at: datetime
+    about_at: datetime
+
+    @property
+    def key(self) -> _Key:
+        return (self.purpose, self.person_id, self.channel, self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Replanned:
+    """How many rows were planned, changed and cancelled.
+
+    `on_its_way` counts those no longer wanted that a sender has in hand at this moment, or whose
+    sender died over them: they may arrive.
+    """
+
+    planned: int = 0
+    changed: int = 0
+    cancelled: int = 0
+    on_its_way: int = 0
+
+
+@transaction.atomic
+def replan(
+    *,
+    subject_kind: str,
+    subject_id: UUID,
+    wanted: Sequence[Wanted],
+    reason: str,
+    by: Actor,  # noqa: ARG001 - the audit entry is that of the action which changed the plan
+    now: datetime,
+) -> Replanned:
+    """Make the unsent rows of one subject be exactly `wanted`; `reason` stays on the cancelled.
+
+    What was sent, failed, missed or suppressed stays as it is, and is not planned again; what
+    was cancelled before anything left is planned anew. Rows are locked in order of id, so that a
+    sender, which holds one row for a moment, is waited for and never met crosswise.
+    """
+    rows = list(
+        Message.objects.filter(subject_kind=subject_kind, subject_id=subject_id)
+        .select_for_update()
+        .order_by("pk")
+    )
+    plan = {want.key: want for want in wanted}
+    new = [want for key, want in plan.items() if key not in {_key(row) for row in rows}]
+    changed = [row for row in rows if _take_over(row, plan.get(_key(row)), now)]
+    unwanted = [row for row in rows if _key(row) not in plan]
+    cancelled = [row for row in unwanted if row.state in ledger.UNSENT]
+    on_its_way = [row for row in unwanted if row.state in {ledger.SENDING, ledger.UNCERTAIN}]
+    _save(changed)
+    _cancel(cancelled, reason)
+    inserted = _insert(new, subject_kind=subject_kind, subject_id=subject_id, now=now)
+    return Replanned(inserted, len(changed), len(cancelled), len(on_its_way))
+
+
+def ring() -> None:
+    """Ask for a scan once the caller's transaction is committed.
+
+    A lost ring delays a message until the next scan, 30 s at most, and is no reason to fail.
+    """
+    transaction.on_commit(_ring, robust=True)
+
+
+def _ring() -> None:
+    bell = str(settings.DUET.get("BELL", "practice.tasks.send_due"))
+    try:
+        current_app.send_task(bell, retry=False, ignore_result=True)
+    except Exception as error:
+        logger.warning("The bell %s isn't heard: %s", bell, type(error).__name__)
+
+
+def _key(row: Message) -> _Key:
+    return (row.purpose, row.person_id, row.channel, row.version)
+
+
+def _take_over(row: Message, want: Wanted | None, now: datetime) -> bool:
+    """Give an unsent row the moments that are wanted now; whether that changed it.
+
+    A sender that has only claimed the row finds it changed under its hands, and lets it go.
+    """
+    if want is None:
+        return False
+    # A copy of it may have left before it was cancelled: a second one helps nobody.
+    revived = row.state == ledger.CANCELLED and row.uncertain_at is None
+    moved = any(getattr(row, name) != getattr(want, name) for name in _MOMENTS)
+    if not revived and not (moved and row.state in ledger.UNSENT):
+        return False
+    for name in _MOMENTS:
+        setattr(row, name, getattr(want, name))
+    if row.state != ledger.UNCERTAIN:
+        row.state = Message.State.PLANNED
+        row.next_try_at = want.due_at
+    if revived:
+        row.planned_at, row.reason = now, ""
+    return True
+
+
+def _save(rows: Iterable[Message]) -> None:
+    Message.objects.bulk_update(
+        rows, [*_MOMENTS, "state", "next_try_at", "planned_at", "reason"], batch_size=200
+    )
+
+
+def _cancel(rows: Iterable[Message], reason: str) -> None:
+    Message.objects.filter(pk__in=[row.pk for row in rows]).update(
+        state=Message.State.CANCELLED, reason=reason
+    )
+
+
+def _insert(new: Iterable[Wanted], *, subject_kind: str, subject_id: UUID, now: datetime) -> int:
+    """Add what is new; a row that somebody else added at the same moment is theirs."""
+    rows = [
+        Message(
+            purpose=want.purpose,
+            subject_kind=subject_kind,
+            subject_id=subject_id,
+            person_id=want.person_id,
+            channel=want.channel,
+            version=want.version,
+            planned_at=now,
+            due_at=want.due_at,
+            window_ends_at=want.window_ends_at,
+            about_at=want.about_at,
+            next_try_at=want.due_at,
+        )
+        for want in new
+    ]
+    return len(Message.objects.bulk_create(rows, ignore_conflicts=True))

@@ -1,0 +1,105 @@
+"""A letter as a channel takes it: written out, addressed, and fit to leave."""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from clients.models import Person
+from clients.rules.ledger import Heard
+
+
+class LetterRefused(ValueError):
+    """A letter that no channel may send: a control character where a header would break."""
+
+
+class Unreachable(Exception):
+    """The channel's server can't be spoken to at all; `code` says why."""
+
+    def __init__(self, code: str, *, hung: bool = False) -> None:
+        super().__init__(code)
+        self.code = code
+        self.hung = hung
+
+
+def check_line(text: str) -> str:
+    """`text` as one line of a header.
+
+    Refuses (LetterRefused) every control character and line separator: some of them (VT, FF, FS,
+    GS, RS) cut the header block without any error from the mail library.
+    """
+    for char in text:
+        if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"}:
+            raise LetterRefused(f"U+{ord(char):04X} can't stand in a header.")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that comes with a letter.
+
+    A calendar entry with a `method` (REQUEST, CANCEL) is also shown by the mail program itself.
+    """
+
+    filename: str
+    media_type: str
+    content: bytes
+    method: str = ""
+
+    def __post_init__(self) -> None:
+        for line in (self.filename, self.media_type, self.method):
+            check_line(line)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What one person gets: two forms of one text, under a name that reveals nothing.
+
+    Refuses (LetterRefused) control characters in all that becomes a header.
+    """
+
+    to: str
+    sender_name: str
+    subject: str
+    text: str
+    html: str
+    message_id: str
+    language: str
+    attachments: tuple[Attachment, ...] = ()
+
+    def __post_init__(self) -> None:
+        for line in (self.to, self.sender_name, self.subject, self.message_id, self.language):
+            check_line(line)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a channel heard, with a code to keep.
+
+    `address_dead`: the address itself was refused for good. `hung`: the server let a whole
+    time-out pass, so that it is better left alone for a while.
+    """
+
+    heard: Heard
+    code: str = ""
+    address_dead: bool = False
+    hung: bool = False
+
+
+class Channel(Protocol):
+    """A way to reach somebody. One instance serves one scan, and is closed after it."""
+
+    def address(self, person: Person) -> str | None:
+        """Where this channel reaches the person; None if nowhere."""
+
+    def write(self, letter: Letter, now: datetime) -> bytes:
+        """The bytes to send. Refuses (LetterRefused) what must not leave."""
+
+    def open(self) -> None:
+        """Be ready to send; refuses (Unreachable). Called before every letter."""
+
+    def send(self, to: str, wire: bytes) -> Answer:
+        """Send what `write` wrote, and say what was heard; never raises for what a server does."""
+
+    def close(self) -> None:
+        """Let the server go; never raises."""
