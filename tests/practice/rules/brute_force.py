@@ -126,6 +126,7 @@ def day(zone: str, on: date) -> Day:
 def starts(
     spans: Iterable[Interval],
     busy: Iterable[Interval],
+    rooms: Iterable[Interval] = (),
     *,
     length: int,
     step: int,
@@ -137,6 +138,7 @@ def starts(
 ) -> list[int]:
     """Every grid point of every opening, each asked against every busy interval."""
     taken = [(start, end) for start, end in busy if start < end]
+    in_room = [(start, end) for start, end in rooms if start < end]
     return sorted(
         {
             at
@@ -146,5 +148,6 @@ def starts(
             and earliest <= at < latest
             and window[0] <= at < window[1]
             and not any(at - before < end and start < at + length + after for start, end in taken)
+            and not any(at < end and start < at + length for start, end in in_room)
         }
     )

@@ -36,6 +36,7 @@ CHANGES = (date(2030, 3, 30), date(2030, 4, 6), date(2030, 9, 7), date(2030, 10,
 def free(
     hours: Hours = NINE_TO_NOON,
     busy: list[Interval] | None = None,
+    rooms: list[Interval] | None = None,
     *,
     length: int = 60,
     step: int = 30,
@@ -49,6 +50,7 @@ def free(
     found = open_starts(
         hours=hours,
         busy=[(start + MIDNIGHT, end + MIDNIGHT) for start, end in busy or []],
+        rooms=[(start + MIDNIGHT, end + MIDNIGHT) for start, end in rooms or []],
         length=length,
         step=step,
         before=before,
@@ -87,6 +89,12 @@ def test_a_buffer_may_lie_outside_the_opening() -> None:
     assert free(before=60, after=60) == [540, 570, 600, 630, 660]
     assert free(busy=[(500, 530)], before=30) == [570, 600, 630, 660]
     assert free(busy=[(725, 800)], after=30) == [540, 570, 600, 630]
+
+
+def test_a_room_in_use_blocks_the_session_and_not_its_buffers() -> None:
+    assert free(rooms=[(600, 660)], before=30, after=30) == [540, 660]
+    assert free(rooms=[(600, 660)], busy=[(660, 700)], after=15) == [540]
+    assert free(rooms=[(610, 610)]) == free()
 
 
 def test_busy_time_may_come_unsorted_overlapping_and_doubled() -> None:
@@ -236,7 +244,9 @@ def requests(draw: st.DrawFn) -> Request:
     }
 
 
-def expected(hours: Hours, busy: list[Interval], request: Request) -> list[int]:
+def expected(
+    hours: Hours, busy: list[Interval], request: Request, rooms: list[Interval] | None = None
+) -> list[int]:
     window = request["window"]
     first = date(1970, 1, 1) + timedelta(days=window[0] // 1440 - 2)
     spans = [
@@ -244,7 +254,7 @@ def expected(hours: Hours, busy: list[Interval], request: Request) -> list[int]:
         for day_spans in slots.openings(hours, first, first + timedelta(days=9)).values()
         for span in day_spans
     ]
-    return brute_force.starts(spans, busy, **request)
+    return brute_force.starts(spans, busy, rooms or (), **request)
 
 
 @settings(deadline=None, max_examples=200)
@@ -254,8 +264,9 @@ def test_open_starts_are_those_that_asking_minute_by_minute_finds(
 ) -> None:
     window = request["window"]
     busy = data.draw(busy_around(window[0]))
-    found = open_starts(hours=hours, busy=busy, **request)
-    assert found == expected(hours, busy, request)
+    rooms = data.draw(busy_around(window[0]))
+    found = open_starts(hours=hours, busy=busy, rooms=rooms, **request)
+    assert found == expected(hours, busy, request, rooms)
 
 
 @settings(deadline=None, max_examples=100)
@@ -304,11 +315,18 @@ def test_anyone_is_each_counselor_asked_alone(
     if repeat:
         many = [*many, many[0]]
     diaries = [
-        Diary(f"counselor-{n}", hours, data.draw(busy_around(window[0])))
+        Diary(
+            f"counselor-{n}",
+            hours,
+            data.draw(busy_around(window[0])),
+            data.draw(busy_around(window[0])),
+        )
         for n, hours in enumerate(many)
     ]
     alone = {
-        diary.counselor: set(open_starts(hours=diary.hours, busy=diary.busy, **request))
+        diary.counselor: set(
+            open_starts(hours=diary.hours, busy=diary.busy, rooms=diary.rooms, **request)
+        )
         for diary in diaries
     }
     found = any_of(diaries, **request)
