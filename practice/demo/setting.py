@@ -1,0 +1,179 @@
+"""The practice around the cases: members, rooms, hours, services, questions, reminder rules."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+
+from clients.models import Member
+from clients.rules.actors import COUNSELOR
+from practice.demo import cast
+from practice.demo.copying import copy_in
+from practice.demo.drawing import Diary
+from practice.models import (
+    Consent,
+    Counselor,
+    HoursException,
+    Offer,
+    Practice,
+    Question,
+    ReminderRule,
+    Room,
+    Service,
+    TimeOff,
+    WorkingHours,
+)
+from practice.rules import wall
+
+_REMINDERS: Final = (48 * 60, 2 * 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the cases need: counselors in the diary's order, services and questions by slug."""
+
+    practice: Practice
+    counselors: list[Counselor]
+    services: dict[str, Service]
+    questions: dict[str, list[Question]]
+    consents: dict[str, list[Consent]]
+
+
+def set_up(diary: Diary, now: datetime) -> Setting:
+    """Write the practice's own rows, and return those that the cases point at."""
+    practice = Practice.objects.create(
+        name="Lantern House",
+        neutral_name="Lantern House",
+        intro=(
+            "A small practice for couples and for anyone who is half of one. We look at the "
+            "argument that keeps coming back, and at what each of you is asking for in it."
+        ),
+        zone=cast.PRACTICE_ZONE,
+        language="en",
+        region="US",
+        phone="+1 201 555 0100",
+    )
+    rooms = {slug: Room.objects.create(slug=slug, name=name) for slug, name in cast.ROOMS}
+    _members(diary)
+    counselors = _counselors(diary, rooms)
+    services = _services(counselors)
+    questions, consents = _questions(services), _consents(services, now)
+    ReminderRule.objects.bulk_create(ReminderRule(minutes_before=lead) for lead in _REMINDERS)
+    return Setting(practice, counselors, services, questions, consents)
+
+
+def _members(diary: Diary) -> None:
+    """Those who sign in, with their passwords; a large practice's further ones have none."""
+    users = get_user_model().objects
+    passwords = {card.username: card.password for card in cast.MEMBERS}
+    cards = {card.username: (card.name, card.role) for card in cast.MEMBERS}
+    cards |= {card.slug: (card.name, COUNSELOR) for card in diary.counselors}
+    made = users.bulk_create(
+        users.model(username=username, password=make_password(passwords.get(username)))
+        for username in cards
+    )
+    Member.objects.bulk_create(
+        Member(user=user, name=cards[user.get_username()][0], roles=[cards[user.get_username()][1]])
+        for user in made
+    )
+
+
+def _counselors(diary: Diary, rooms: dict[str, Room]) -> list[Counselor]:
+    members = {
+        member.user.get_username(): member for member in Member.objects.select_related("user")
+    }
+    counselors = Counselor.objects.bulk_create(
+        Counselor(
+            member=members[card.slug],
+            slug=card.slug,
+            zone=card.zone,
+            languages=list(card.languages),
+            about=card.about,
+            room=rooms.get(card.room or ""),
+            video_url="" if card.room else f"https://video.example.org/{card.slug}",
+        )
+        for card in diary.counselors
+    )
+    copy_in(
+        WorkingHours(counselor=who, weekday=day, start=start, end=end, zone=who.zone)
+        for who, card in zip(counselors, diary.counselors, strict=True)
+        for day, start, end in card.weekly
+    )
+    copy_in(
+        HoursException(counselor=who, on=dated.on, start=start, end=end, zone=dated.zone)
+        for who, exceptions in zip(counselors, diary.dated, strict=True)
+        for dated in exceptions
+        for start, end in dated.openings or ((None, None),)
+    )
+    copy_in(
+        TimeOff(
+            counselor=who,
+            period=DateTimeTZRange(wall.instant(start), wall.instant(end)),
+            label=label,
+        )
+        for who, away in zip(counselors, diary.away, strict=True)
+        for (start, end), label in away
+    )
+    return counselors
+
+
+def _services(counselors: list[Counselor]) -> dict[str, Service]:
+    services = Service.objects.bulk_create(
+        Service(
+            slug=card.slug,
+            name=card.name,
+            about=card.about,
+            position=position,
+            minutes=card.minutes,
+            step=card.step,
+            buffer_after=card.buffer_after,
+            notice=card.notice,
+            attendees=card.attendees,
+            place=card.place,
+            place_text="12 Lantern Street, second floor; with Lucía by video"
+            if card.place == "address"
+            else "",
+            booking=card.booking,
+            invite_gate=card.invite_gate,
+            price_cents=card.price_cents,
+        )
+        for position, card in enumerate(cast.SERVICES)
+    )
+    copy_in(Offer(service=service, counselor=who) for service in services for who in counselors)
+    return {service.slug: service for service in services}
+
+
+def _questions(services: dict[str, Service]) -> dict[str, list[Question]]:
+    rows = Question.objects.bulk_create(
+        Question(
+            service=services[service],
+            slug=slug,
+            label=label,
+            choices=list(choices),
+            required=required,
+            position=position,
+        )
+        for position, (service, slug, label, choices, required) in enumerate(cast.QUESTIONS)
+    )
+    return {slug: [row for row in rows if row.service == services[slug]] for slug in services}
+
+
+def _consents(services: dict[str, Service], now: datetime) -> dict[str, list[Consent]]:
+    rows = Consent.objects.bulk_create(
+        Consent(
+            id=uuid.uuid4(),
+            service=service,
+            slug=slug,
+            version=1,
+            text=text,
+            position=position,
+            published_at=now - timedelta(days=200),
+        )
+        for service in services.values()
+        for position, (slug, text) in enumerate(cast.CONSENTS)
+    )
+    return {slug: [row for row in rows if row.service == services[slug]] for slug in services}
