@@ -106,7 +106,8 @@ def open_case(
         key.save(force_insert=True)
         couple = Couple.objects.create(key=key, opened_at=now)
         CoupleMember.objects.bulk_create(
-            CoupleMember(couple=couple, person=person, joined_at=now) for person in persons
+            CoupleMember(couple=couple, person=person, voice=voice, joined_at=now)
+            for voice, person in enumerate(persons)
         )
     case = Case.objects.create(
         couple=couple,

@@ -295,6 +295,7 @@ class Migration(migrations.Migration):
                         default=uuid.uuid4, editable=False, primary_key=True, serialize=False
                     ),
                 ),
+                ("voice", models.PositiveSmallIntegerField()),
                 ("joined_at", models.DateTimeField()),
                 ("left_at", models.DateTimeField(null=True)),
                 (
@@ -320,6 +321,9 @@ class Migration(migrations.Migration):
                         condition=models.Q(("left_at__isnull", True)),
                         fields=("couple", "person"),
                         name="duet_couplemember_once",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("couple", "voice"), name="duet_couplemember_voice"
                     ),
                     models.CheckConstraint(
                         condition=models.Q(

@@ -140,6 +140,8 @@ class CoupleMember(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     couple = models.ForeignKey(Couple, on_delete=models.PROTECT, related_name="members")
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="couples")
+    # Which of the two voices this person keeps on every page: 0, 1, in the order of joining.
+    voice = models.PositiveSmallIntegerField()
     joined_at = models.DateTimeField()
     left_at = models.DateTimeField(null=True)
 
@@ -150,6 +152,7 @@ class CoupleMember(models.Model):
                 fields=["couple", "person"],
                 condition=Q(left_at__isnull=True),
             ),
+            models.UniqueConstraint(name="duet_couplemember_voice", fields=["couple", "voice"]),
             models.CheckConstraint(
                 name="duet_couplemember_leaves_after_joining",
                 condition=Q(left_at__isnull=True) | Q(left_at__gte=F("joined_at")),

@@ -330,13 +330,13 @@ def book_by_hand(
 
 
 def persons_of(case: Case) -> list[Person]:
-    """The persons of a case who are still part of it, in the order in which they joined."""
+    """The persons of a case who are still part of it, by their voice."""
     if case.person_id:
         return list(Person.objects.select_related("key").filter(pk=case.person_id))
     return list(
         Person.objects.select_related("key")
         .filter(couples__couple=case.couple_id, couples__left_at__isnull=True)
-        .order_by("couples__joined_at", "couples__pk")
+        .order_by("couples__voice")
     )
 
 
