@@ -257,7 +257,7 @@ def expected(
     return brute_force.starts(spans, busy, rooms or (), **request)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=120)
 @given(hours=rule_sets(), request=requests(), data=st.data())
 def test_open_starts_are_those_that_asking_minute_by_minute_finds(
     hours: Hours, request: Request, data: st.DataObject
@@ -269,7 +269,7 @@ def test_open_starts_are_those_that_asking_minute_by_minute_finds(
     assert found == expected(hours, busy, request, rooms)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(hours=rule_sets(), request=requests(), data=st.data())
 def test_what_is_offered_does_not_depend_on_the_window_asked_for(
     hours: Hours, request: Request, data: st.DataObject
@@ -286,7 +286,7 @@ def test_what_is_offered_does_not_depend_on_the_window_asked_for(
     assert parts == open_starts(hours=hours, busy=busy, **request)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(hours=rule_sets(), request=requests(), data=st.data())
 def test_the_order_of_busy_time_does_not_matter(
     hours: Hours, request: Request, data: st.DataObject
@@ -301,7 +301,7 @@ def test_the_order_of_busy_time_does_not_matter(
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     many=st.lists(rule_sets(), min_size=1, max_size=3),
     repeat=st.booleans(),

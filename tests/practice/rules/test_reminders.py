@@ -195,7 +195,7 @@ def test_a_rule_without_lead_and_a_session_without_length_are_refused() -> None:
 minutes_of_day = st.integers(0, 1439)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(
     place=st.sampled_from(brute_force.change_days(2029, 2031)),
     start_minute=st.integers(-1440, 2880),
