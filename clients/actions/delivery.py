@@ -5,14 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Protocol
 from uuid import UUID
 
 from django.db import DatabaseError, transaction
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from clients.actions import audit
-from clients.channels.letter import Answer, Channel, Letter, Unreachable
+from clients.channels.letter import Answer, Channel, Subject, Unreachable
 from clients.channels.registry import CHANNELS
 from clients.models import Message, SafeContact
 from clients.rules import ledger
@@ -32,16 +31,6 @@ _AUDITED = {
     ledger.FAILED: "message.failed",
     ledger.UNCERTAIN: "message.uncertain",
 }
-
-
-class Subject(Protocol):
-    """What messages of one kind are about; given by the app that knows it."""
-
-    def still_due(self, message: Message) -> str | None:
-        """Read the subject anew: None while the message holds, else why not (a code)."""
-
-    def render(self, message: Message) -> Letter:
-        """Write the letter. Called right after `still_due`, in the same transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +173,14 @@ def _mark_late(scan: _Scan, now: datetime) -> None:
 
 @transaction.atomic(durable=True)
 def _claim(scan: _Scan, size: int) -> _Claim:
-    """Take up to `size` rows whose moment has come; what begins first goes first."""
+    """Take up to `size` rows whose moment has come; what begins first goes first.
+
+    Subjects that this scan doesn't know are left to one that does: newer code may have planned.
+    """
     now = scan.clock()
     due = (
         Message.objects.takeable(now)
+        .filter(subject_kind__in=list(scan.subjects))
         .exclude(state=ledger.SENDING)
         .exclude(channel__in=list(scan.down))
         .order_by("about_at", "due_at")
@@ -290,8 +283,7 @@ def _unfit(scan: _Scan, message: Message, now: datetime) -> Fate | None:
     late = _too_late(message, now)
     if late is not None:
         return late
-    subject = scan.subjects.get(message.subject_kind)
-    why = subject.still_due(message) if subject else "unknown_subject"
+    why = scan.subjects[message.subject_kind].still_due(message)
     if why is not None:
         return Fate(ledger.CANCELLED, why)
     channel = scan.channels.get(message.channel)

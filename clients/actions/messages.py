@@ -10,7 +10,8 @@ from celery import current_app
 from django.conf import settings
 from django.db import transaction
 
-from clients.actions.delivery import Outcome, Subject, send_due
+from clients.actions.delivery import Outcome, send_due
+from clients.channels.letter import Subject
 from clients.models import Message
 from clients.rules import ledger
 from clients.rules.actors import Actor

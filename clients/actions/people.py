@@ -133,14 +133,23 @@ def say_safe_contact(
     person: Person,
     channel: SafeContact.Channel,
     permission: SafeContact.Permission,
+    quiet: tuple[int, int] | None = None,
     by: Actor,
     now: datetime,
 ) -> SafeContact:
-    """Store how `person` may be reached on a channel; it takes effect on unsent messages too."""
+    """Store how `person` may be reached on a channel; the sender asks it before every message.
+
+    `quiet` are minutes of the day, from and until, in the person's own zone.
+    """
     row, _ = SafeContact.objects.update_or_create(
         person=person,
         channel=channel,
-        defaults={"permission": permission, "asked_at": now},
+        defaults={
+            "permission": permission,
+            "asked_at": now,
+            "quiet_from": quiet[0] if quiet else None,
+            "quiet_until": quiet[1] if quiet else None,
+        },
     )
     audit.record(
         verb="person.safe_contact",
@@ -152,3 +161,39 @@ def say_safe_contact(
         detail={"channel": str(channel), "permission": str(permission)},
     )
     return row
+
+
+@transaction.atomic
+def change_contact(
+    *,
+    person: Person,
+    email: str | None,
+    phone: str | None,
+    language: str,
+    zone: str,
+    by: Actor,
+    now: datetime,
+) -> Person:
+    """Replace how a person is reached; texts are already cleaned by `clients.rules.contact`.
+
+    A new address has not bounced yet. The caller re-plans what hangs on it.
+    """
+    person = Person.objects.select_related("key").select_for_update(of=("self",)).get(pk=person.pk)
+    readdressed = person.email != email
+    person.email, person.phone, person.language, person.zone = email, phone, language, zone
+    person.save(update_fields=["email", "phone", "language", "zone"])
+    BlindIndex.objects.filter(person=person).delete()
+    BlindIndex.objects.bulk_create(index_rows(person, index_key=keys.index_key()))
+    if readdressed:
+        SafeContact.objects.filter(person=person, channel=SafeContact.Channel.EMAIL).update(
+            bounced_at=None
+        )
+    audit.record(
+        verb="person.contact_changed",
+        subject_kind="person",
+        subject_id=person.pk,
+        person_id=person.pk,
+        by=by,
+        now=now,
+    )
+    return person

@@ -614,27 +614,54 @@ def open_gate(*, attendance: Attendance, by: Actor, now: datetime) -> Attendance
     attendance = Attendance.objects.select_related("person__key").get(pk=attendance.pk)
     if attendance.gate == Attendance.Gate.OPEN:
         return attendance
-    booker = (
-        Attendance.objects.select_related("person__key")
-        .filter(appointment=appointment, role=Attendance.Role.BOOKER)
-        .get()
-    )
-    state = gate.partner_gate(
-        invite_gate=appointment.service.invite_gate,
-        said_safe=True,
-        has_contact=attendance.person.email is not None,
-        same_address_as_booker=_same_address(attendance.person.email, booker.person.email),
-        asked_in_person=True,
-        checks_done=False,
-    )
+    state = _judged(appointment, attendance, asked_in_person=True)
     if state != gate.OPEN:
         raise GateStaysShut(state)
-    attendance.gate = Attendance.Gate.OPEN
-    attendance.gate_opened_at = now
-    attendance.save(update_fields=["gate", "gate_opened_at"])
+    _set_gate(appointment, attendance, state, by, now)
     planning.replan(appointment=appointment, reason="gate_opened", by=by, now=now)
-    _record("attendance.gate_opened", appointment, by, now, attendance.person_id)
     return attendance
+
+
+@transaction.atomic
+def judge_gates(*, appointment: Appointment, by: Actor, now: datetime) -> None:
+    """Judge the partners' gates anew after somebody's contact changed.
+
+    What the booker said, and what a clinician asked, still holds: an open gate shuts only for a
+    missing or a shared address, and one that was shut for either opens when that is mended.
+    """
+    mended = {Attendance.Gate.SHARED_ADDRESS, Attendance.Gate.NO_CONTACT, Attendance.Gate.OPEN}
+    partners = Attendance.objects.filter(
+        appointment=appointment, role=Attendance.Role.PARTNER, gate__in=mended
+    ).select_related("person__key")
+    for attendance in partners:
+        asked = attendance.gate == Attendance.Gate.OPEN
+        state = _judged(appointment, attendance, asked_in_person=asked)
+        if state != attendance.gate:
+            _set_gate(appointment, attendance, state, by, now)
+
+
+def _judged(appointment: Appointment, attendance: Attendance, *, asked_in_person: bool) -> str:
+    booker = Person.objects.select_related("key").get(
+        attendances__appointment=appointment, attendances__role=Attendance.Role.BOOKER
+    )
+    return gate.partner_gate(
+        invite_gate=appointment.service.invite_gate,
+        # Whoever is judged here was called safe by the booker, or asked by a clinician.
+        said_safe=True,
+        has_contact=attendance.person.email is not None,
+        same_address_as_booker=_same_address(attendance.person.email, booker.email),
+        asked_in_person=asked_in_person,
+        checks_done=False,
+    )
+
+
+def _set_gate(
+    appointment: Appointment, attendance: Attendance, state: str, by: Actor, now: datetime
+) -> None:
+    attendance.gate = state
+    attendance.gate_opened_at = now if state == gate.OPEN else None
+    attendance.save(update_fields=["gate", "gate_opened_at"])
+    _record(f"attendance.gate_{state}", appointment, by, now, attendance.person_id)
 
 
 def _record(

@@ -1,0 +1,69 @@
+"""Change how somebody is reached, and let what is planned for them follow."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from clients.actions import people
+from clients.models import Person, SafeContact
+from clients.rules.actors import Actor
+from practice.actions import booking, planning
+from practice.models import Appointment
+
+
+@transaction.atomic
+def change_contact(
+    *,
+    person: Person,
+    email: str | None,
+    phone: str | None,
+    language: str,
+    zone: str,
+    by: Actor,
+    now: datetime,
+) -> Person:
+    """Replace a person's contact and re-plan every unsent message of their appointments.
+
+    A gate that was shut for want of an address, or because both shared one, is judged anew; one
+    that was open shuts when the new address is the partner's own.
+    """
+    changed = people.change_contact(
+        person=person, email=email, phone=phone, language=language, zone=zone, by=by, now=now
+    )
+    for appointment in _coming(person, now):
+        booking.judge_gates(appointment=appointment, by=by, now=now)
+        planning.replan(appointment=appointment, reason="contact_changed", by=by, now=now)
+    return changed
+
+
+@transaction.atomic
+def say_safe_contact(
+    *,
+    person: Person,
+    channel: SafeContact.Channel,
+    permission: SafeContact.Permission,
+    quiet: tuple[int, int] | None,
+    by: Actor,
+    now: datetime,
+) -> SafeContact:
+    """Store how a person may be reached; it takes effect on what is already planned.
+
+    `quiet` are minutes of the day in the person's own zone in which nothing is to arrive.
+    """
+    row = people.say_safe_contact(
+        person=person, channel=channel, permission=permission, quiet=quiet, by=by, now=now
+    )
+    for appointment in _coming(person, now):
+        planning.replan(appointment=appointment, reason="safe_contact", by=by, now=now)
+    return row
+
+
+def _coming(person: Person, now: datetime) -> list[Appointment]:
+    """Their coming appointments, locked in the order of their ids."""
+    return list(
+        Appointment.objects.coming(now)
+        .filter(attendances__person=person)
+        .select_related("service")
+        .select_for_update(of=("self",), no_key=True)
+        .order_by("pk")
+    )

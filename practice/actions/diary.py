@@ -1,0 +1,132 @@
+"""Change the hours, the days off and the reminder rules."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.db import transaction
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.db.models import F
+
+from clients.actions import audit
+from clients.rules.actors import Actor
+from practice.actions import planning
+from practice.models import (
+    Appointment,
+    Counselor,
+    HoursException,
+    ReminderRule,
+    Service,
+    TimeOff,
+    WorkingHours,
+)
+
+
+_CLOSED: tuple[tuple[int | None, int | None], ...] = ((None, None),)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Wall-clock minutes of one weekday, 0 for Monday."""
+
+    weekday: int
+    start: int
+    end: int
+
+
+def raise_version(*, counselor: Counselor, by: Actor, now: datetime, what: str) -> None:
+    """Count a change of a counselor's hours: appointments name the version they were made under."""
+    Counselor.objects.filter(pk=counselor.pk).update(hours_version=F("hours_version") + 1)
+    audit.record(
+        verb=f"counselor.{what}",
+        subject_kind="counselor",
+        subject_id=counselor.pk,
+        by=by,
+        now=now,
+    )
+
+
+@transaction.atomic
+def set_hours(
+    *, counselor: Counselor, openings: Iterable[Opening], zone: str, by: Actor, now: datetime
+) -> None:
+    """Replace a counselor's weekly hours. What is booked already stays booked."""
+    WorkingHours.objects.filter(counselor=counselor).delete()
+    WorkingHours.objects.bulk_create(
+        WorkingHours(
+            counselor=counselor,
+            weekday=opening.weekday,
+            start=opening.start,
+            end=opening.end,
+            zone=zone,
+        )
+        for opening in openings
+    )
+    raise_version(counselor=counselor, by=by, now=now, what="hours_set")
+
+
+@transaction.atomic
+def set_exception(
+    *,
+    counselor: Counselor,
+    on: date,
+    openings: Sequence[tuple[int, int]],
+    zone: str,
+    by: Actor,
+    now: datetime,
+) -> None:
+    """Replace one date's hours; no opening closes it."""
+    HoursException.objects.filter(counselor=counselor, on=on).delete()
+    HoursException.objects.bulk_create(
+        HoursException(counselor=counselor, on=on, start=start, end=end, zone=zone)
+        for start, end in openings or _CLOSED
+    )
+    raise_version(counselor=counselor, by=by, now=now, what="exception_set")
+
+
+@transaction.atomic
+def take_time_off(
+    *,
+    counselor: Counselor | None,
+    starts_at: datetime,
+    ends_at: datetime,
+    label: str,
+    by: Actor,
+    now: datetime,
+) -> TimeOff:
+    """Offer nothing in a period, of one counselor or of the whole practice.
+
+    Appointments in it stay: somebody has to speak with those people.
+    """
+    row = TimeOff.objects.create(
+        counselor=counselor, period=DateTimeTZRange(starts_at, ends_at), label=label
+    )
+    audit.record(verb="diary.time_off", subject_kind="timeoff", subject_id=row.pk, by=by, now=now)
+    return row
+
+
+@transaction.atomic
+def set_reminders(
+    *, service: Service | None, minutes_before: Iterable[int], by: Actor, now: datetime
+) -> None:
+    """Replace the e-mail reminder rules of a service, or the general ones.
+
+    Every unsent reminder of every coming appointment that they concern is planned anew.
+    """
+    ReminderRule.objects.filter(service=service, channel="email").delete()
+    ReminderRule.objects.bulk_create(
+        ReminderRule(service=service, minutes_before=minutes)
+        for minutes in sorted(set(minutes_before))
+    )
+    audit.record(
+        verb="reminders.set",
+        subject_kind="service",
+        subject_id=service.pk if service else None,
+        by=by,
+        now=now,
+    )
+    coming = Appointment.objects.coming(now).select_related("service")
+    if service is not None:
+        coming = coming.filter(service=service)
+    for appointment in coming.select_for_update(of=("self",), no_key=True).order_by("pk"):
+        planning.replan(appointment=appointment, reason="rule_changed", by=by, now=now)
