@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from clients.models import Person
+from clients.models import Message, Person
 from clients.rules.ledger import Heard
 
 
@@ -103,3 +103,13 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Let the server go; never raises."""
+
+
+class Subject(Protocol):
+    """What messages of one kind are about; given by the app that knows it."""
+
+    def still_due(self, message: Message) -> str | None:
+        """Read the subject anew: None while the message holds, else why not (a code)."""
+
+    def render(self, message: Message) -> Letter:
+        """Write the letter. Called right after `still_due`, in the same transaction."""

@@ -1,0 +1,294 @@
+"""The letters about an appointment: whether one still holds, and what it says.
+
+Every letter is neutral: whoever reads over a shoulder learns that there is an appointment, and
+nothing of what it is for, who else comes or whom it is with. No text that a client typed is in it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import translation
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
+
+from clients.channels import mime
+from clients.channels.letter import Attachment, Letter, Subject
+from clients.models import Message
+from practice.models import Appointment, Attendance, Practice, Service
+from practice.rules import calendar_entry, cancellation, neutral, wall
+from practice.rules.calendar_entry import Entry, Method
+
+_GONE: Final = frozenset({"cancelled", "declined"})
+# Which letters bring the calendar entry; a reminder would only raise the same one again.
+_METHODS: Final[Mapping[str, Method]] = MappingProxyType(
+    {
+        "confirmation": "REQUEST",
+        "invitation": "REQUEST",
+        "moved": "REQUEST",
+        "cancelled": "CANCEL",
+    }
+)
+_SUBJECTS: Final[Mapping[str, Promise]] = MappingProxyType(
+    {
+        "confirmation": gettext_lazy("Your appointment"),
+        "requested": gettext_lazy("Your request for an appointment"),
+        "invitation": gettext_lazy("Your appointment: please answer"),
+        "reminder": gettext_lazy("Reminder: your appointment"),
+        "moved": gettext_lazy("Your appointment: new time"),
+        "cancelled": gettext_lazy("Your appointment is cancelled"),
+        "declined": gettext_lazy("Your request for an appointment"),
+    }
+)
+
+
+class AttendanceLetters:
+    """The subject kind `attendance`: one person's part in an appointment. Serves one scan."""
+
+    def __init__(self, practice: Practice) -> None:
+        self._practice = practice
+        self._seen: tuple[UUID, Attendance] | None = None
+
+    def still_due(self, message: Message) -> str | None:
+        """Read the attendance and its appointment anew: None while the letter holds."""
+        attendance = (
+            Attendance.objects.filter(pk=message.subject_id, person=message.person_id)
+            .select_related("appointment__service", "appointment__counselor")
+            .first()
+        )
+        if attendance is None:
+            return "no_attendance"
+        attendance.person = message.person
+        self._seen = (message.pk, attendance)
+        return why_not(purpose(message), message.version, attendance)
+
+    def render(self, message: Message) -> Letter:
+        """Write the letter from what `still_due` has just read."""
+        if self._seen is None or self._seen[0] != message.pk:
+            raise LookupError("A letter is written right after its subject was looked at.")
+        return _letter(message, self._seen[1], self._practice)
+
+
+def subjects() -> dict[str, Subject]:
+    """What the sender needs to know of each kind of subject; made anew for each scan."""
+    practice = Practice.objects.first()
+    return {"attendance": AttendanceLetters(practice)} if practice else {}
+
+
+def purpose(message: Message) -> str:
+    """The kind of letter; every reminder is one kind, however long before."""
+    return "reminder" if message.purpose.startswith("reminder-") else message.purpose
+
+
+def why_not(purpose: str, version: int, attendance: Attendance) -> str | None:
+    """Why a letter no longer holds, as a code; None while it does."""
+    appointment = attendance.appointment
+    gone = (
+        attendance.state == Attendance.State.CANCELLED
+        or appointment.state == Appointment.State.CANCELLED
+    )
+    if attendance.gate != Attendance.Gate.OPEN:
+        return f"gate_{attendance.gate}"
+    if purpose in _GONE:
+        return None if gone else "not_cancelled"
+    if gone:
+        return "cancelled"
+    if version != appointment.sequence:
+        return "moved"
+    expected = Appointment.State.REQUESTED if purpose == "requested" else "confirmed"
+    if purpose == "moved" and appointment.state in Appointment.TAKES_PLACE:
+        return None
+    return None if appointment.state == expected else f"state_{appointment.state}"
+
+
+def zone_words(zone: str) -> str:
+    """A zone in words of the active language, such as "New York time"."""
+    if zone == "UTC":
+        return "UTC"
+    return _("%(city)s time") % {"city": zone.rpartition("/")[2].replace("_", " ")}
+
+
+def calendar_bytes(attendance: Attendance, now: datetime) -> bytes:
+    """The calendar file to take along from the attendee's page."""
+    gone = attendance.cancelled_at or attendance.appointment.cancelled_at
+    return calendar_entry.calendar(_entry(attendance, "CANCEL" if gone else "PUBLISH", now, ""))
+
+
+# --- one letter --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the templates may print, and nothing else."""
+
+    subject: str
+    when: str
+    zone: str
+    there: str
+    place: str
+    link: str
+    until: str
+    practice: str
+    phone: str
+
+
+def _letter(message: Message, attendance: Attendance, practice: Practice) -> Letter:
+    person = attendance.person
+    if person.email is None:
+        raise ValueError("There is nowhere to write to.")
+    kind = purpose(message)
+    with translation.override(_language(person.language, practice)):
+        facts = _facts(kind, message, attendance, practice)
+        context = {"letter": facts}
+        return Letter(
+            to=person.email,
+            sender_name=facts.practice,
+            subject=facts.subject,
+            text=_tidy(render_to_string(f"duet/practice/{kind}_email.txt", context)),
+            html=render_to_string(f"duet/practice/{kind}_email.html", context),
+            message_id=f"{message.pk}@{_host()}",
+            language=translation.get_language(),
+            attachments=_attachments(kind, message, attendance, facts.practice),
+        )
+
+
+def _facts(kind: str, message: Message, attendance: Attendance, practice: Practice) -> _Facts:
+    appointment, zone = attendance.appointment, attendance.person.zone
+    until = cancellation.changeable_until(
+        starts_at=appointment.starts_at, cutoff_minutes=practice.cutoff_minutes
+    )
+    changeable = kind in {"confirmation", "invitation", "moved"} and until > message.due_at
+    return _Facts(
+        subject=str(_SUBJECTS[kind]),
+        when=_span(appointment, zone),
+        zone=zone_words(zone),
+        there=_there(appointment, zone),
+        place=_place(appointment),
+        link=page_url(attendance.token),
+        until=_moment(until, zone) if changeable else "",
+        practice=_sender_name(practice),
+        phone=practice.phone,
+    )
+
+
+def page_url(token: str) -> str:
+    """The attendee's own page. Made from the configured address, never from a request's."""
+    return f"{settings.DUET['BASE_URL']}{reverse('practice:attendance', args=[token])}"
+
+
+def _language(language: str, practice: Practice) -> str:
+    """The person's language, or the practice's where we don't speak it."""
+    for wanted in (language, practice.language):
+        try:
+            return translation.get_supported_language_variant(wanted)
+        except LookupError:
+            continue
+    return settings.LANGUAGE_CODE
+
+
+def _sender_name(practice: Practice) -> str:
+    """The name that the practice goes by in messages, if it reveals nothing."""
+    name = "".join(
+        " " if unicodedata.category(char) in {"Cc", "Zl", "Zp"} else char
+        for char in practice.neutral_name
+    ).strip()
+    return _("Appointments") if not name or neutral.reveals(name) else name
+
+
+def _span(appointment: Appointment, zone: str) -> str:
+    """Date, begin and end on a zone's clock."""
+    end = appointment.ends_at.astimezone(wall.zone_info(zone))
+    return f"{_moment(appointment.starts_at, zone)}–{end:%H:%M}"
+
+
+def _moment(moment: datetime, zone: str) -> str:
+    local = moment.astimezone(wall.zone_info(zone))
+    # Translators: a date and time such as "Tuesday, 8 December 2026, 14:30" in Django's signs.
+    return date_format(local, pgettext("date format", "l, j F Y, H:i"), use_l10n=False)
+
+
+def _there(appointment: Appointment, zone: str) -> str:
+    """The time on the clock of the place to come to, where it isn't the reader's own."""
+    there = appointment.counselor.zone
+    if appointment.service.place != Service.Place.ADDRESS:
+        return ""
+    at = appointment.starts_at
+    if at.astimezone(wall.zone_info(there)).replace(tzinfo=None) == at.astimezone(
+        wall.zone_info(zone)
+    ).replace(tzinfo=None):
+        return ""
+    return f"{_moment(at, there)} ({zone_words(there)})"
+
+
+def _place(appointment: Appointment) -> str:
+    """Where it takes place. A text of the practice's own that reveals something stays out."""
+    service = appointment.service
+    if service.place == Service.Place.PHONE:
+        return _("We call you.")
+    text = _place_text(appointment)
+    if not text:
+        return _("You find the place on your page.")
+    return _("By video: %(link)s") % {"link": text} if _by_video(service) else text
+
+
+def _place_text(appointment: Appointment) -> str:
+    service = appointment.service
+    text = appointment.counselor.video_url if _by_video(service) else service.place_text
+    return "" if neutral.reveals(text) else text.strip()
+
+
+def _by_video(service: Service) -> bool:
+    return service.place == Service.Place.VIDEO
+
+
+def _attachments(
+    kind: str, message: Message, attendance: Attendance, name: str
+) -> tuple[Attachment, ...]:
+    method = _METHODS.get(kind)
+    unconfirmed = attendance.appointment.state == Appointment.State.REQUESTED
+    if method is None or unconfirmed:
+        return ()
+    # Stamped with the moment of planning, so that a second copy is the same to the byte.
+    entry = _entry(attendance, method, message.planned_at, name)
+    content = calendar_entry.calendar(entry)
+    return (Attachment("appointment.ics", "text/calendar", content, method),)
+
+
+def _entry(attendance: Attendance, method: Method, stamped_at: datetime, name: str) -> Entry:
+    appointment = attendance.appointment
+    # Who leaves alone leaves the appointment's own number as it is, and yet ends their entry.
+    sequence = appointment.sequence + (1 if method == "CANCEL" else 0)
+    mailed = method != "PUBLISH" and bool(name)
+    return Entry(
+        uid=f"{attendance.pk}@{_host()}",
+        sequence=sequence,
+        method=method,
+        starts_at=appointment.starts_at,
+        ends_at=appointment.ends_at,
+        zone=attendance.person.zone,
+        stamped_at=stamped_at,
+        place="" if appointment.service.place == Service.Place.PHONE else _place_text(appointment),
+        organizer=mime.address_of(settings.DEFAULT_FROM_EMAIL) if mailed else "",
+        organizer_name=name,
+        attendee=attendance.person.email or "" if mailed else "",
+    )
+
+
+def _host() -> str:
+    return urlsplit(settings.DUET["BASE_URL"]).hostname or "localhost"
+
+
+def _tidy(text: str) -> str:
+    """Blocks that are left empty leave no gap."""
+    return re.sub(r"\n{3,}", "\n\n", text.strip()) + "\n"

@@ -1,0 +1,172 @@
+"""A mail server of the tests: a real SMTP conversation on loopback, that behaves as it is told.
+
+What it took is in `taken`, whether or not it said so. It runs on a thread of its own; `with`
+starts and stops it. As a program (`python -m tests.smtp_peer FILE`) it prints its port and writes
+the Message-ID of what it takes, so that it outlives a process that is killed.
+"""
+
+import email
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.policy import default
+from enum import StrEnum
+from pathlib import Path
+
+
+class Behave(StrEnum):
+    """What the server does, with every letter or with those to one recipient."""
+
+    ACCEPT = "accept"
+    # Answers 451 or 550 to the recipient, 554 to the letter.
+    TEMPORARY = "temporary"
+    UNKNOWN = "unknown"
+    SPAM = "spam"
+    # Closes the line at the recipient: nothing was handed over.
+    DROP = "drop"
+    # Takes the letter and closes the line before its 250.
+    DROP_AFTER_DATA = "drop_after_data"
+    # Says nothing from the recipient on, or from the letter on.
+    HANG = "hang"
+    HANG_AFTER_DATA = "hang_after_data"
+
+
+@dataclass
+class Peer:
+    """A running server. Change `behave` and `by_recipient` at any time."""
+
+    behave: Behave = Behave.ACCEPT
+    by_recipient: dict[str, Behave] = field(default_factory=dict)
+    # How many letters one connection may bring; then the server closes it.
+    letters_per_connection: int = 10_000
+    # Called with each letter when it is taken, before the answer.
+    on_letter: Callable[[EmailMessage], None] = lambda letter: None
+    taken: list[EmailMessage] = field(default_factory=list)
+    connections: int = 0
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._lines: list[socket.socket] = []
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def ids(self) -> list[str]:
+        """The Message-IDs of what was taken, in order."""
+        return [str(letter["Message-ID"]) for letter in self.taken]
+
+    def to(self) -> list[str]:
+        """The recipients of what was taken, in order."""
+        return [str(letter["To"]) for letter in self.taken]
+
+    def stop(self) -> None:
+        """Refuse connections from now on, and break those that stand."""
+        self._listener.close()
+        for line in self._lines:
+            with _quiet():
+                line.shutdown(socket.SHUT_RDWR)
+            line.close()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                line, _ = self._listener.accept()
+            except OSError:
+                return
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.connections += 1
+            self._lines.append(line)
+            threading.Thread(target=self._converse, args=(line,), daemon=True).start()
+
+    def _converse(self, line: socket.socket) -> None:
+        with _quiet(), line, line.makefile("rb") as heard:
+            line.sendall(b"220 peer.example.org ESMTP\r\n")
+            letters, behave = 0, self.behave
+            while words := heard.readline():
+                verb = words[:4].upper()
+                if verb == b"EHLO":
+                    answer = b"250-peer.example.org\r\n250 8BITMIME"
+                elif verb == b"RCPT":
+                    to = words.split(b":", 1)[1].strip().strip(b"<>").decode()
+                    behave = self.by_recipient.get(to, self.behave)
+                    if letters >= self.letters_per_connection or behave is Behave.DROP:
+                        return
+                    answer = _ANSWERS.get(behave, b"250 ok")
+                elif verb == b"DATA":
+                    line.sendall(b"354 go on\r\n")
+                    self._take(_until_dot(heard))
+                    letters += 1
+                    if behave is Behave.DROP_AFTER_DATA:
+                        return
+                    answer = b"554 5.7.1 no" if behave is Behave.SPAM else b"250 taken"
+                    if behave is Behave.HANG_AFTER_DATA:
+                        answer = b""
+                elif verb == b"QUIT":
+                    line.sendall(b"221 bye\r\n")
+                    return
+                else:
+                    answer = b"250 ok"
+                if answer:
+                    line.sendall(answer + b"\r\n")
+
+    def _take(self, wire: bytes) -> None:
+        letter = email.message_from_bytes(wire, policy=default)
+        assert isinstance(letter, EmailMessage)
+        self.on_letter(letter)
+        self.taken.append(letter)
+
+
+_ANSWERS = {
+    Behave.TEMPORARY: b"451 4.3.0 try again later",
+    Behave.UNKNOWN: b"550 5.1.1 user unknown",
+    Behave.HANG: b"",
+}
+
+
+def _until_dot(heard: Iterator[bytes]) -> bytes:
+    lines = []
+    for row in heard:
+        if row == b".\r\n":
+            break
+        lines.append(row[1:] if row.startswith(b".") else row)
+    return b"".join(lines)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """A line that breaks is what these tests are about."""
+    try:
+        yield
+    except OSError:
+        pass
+
+
+@contextmanager
+def running() -> Iterator[Peer]:
+    """A server for the length of a test."""
+    peer = Peer()
+    try:
+        yield peer
+    finally:
+        peer.stop()
+
+
+def _main(path: Path) -> None:
+    peer = Peer()
+
+    def note(letter: EmailMessage) -> None:
+        with path.open("a") as file:
+            file.write(f"{letter['Message-ID']}\n")
+
+    peer.on_letter = note
+    sys.stdout.write(f"{peer.port}\n")
+    sys.stdout.flush()
+    sys.stdin.read()  # until the test closes it
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]))
