@@ -34,7 +34,9 @@ _SPELLS: Final = {
     "Pacific/Yap": "Pacific/Chuuk",
 }
 # Kept by tzdata for old programs: they name a clock, not a place, so no city may stand for them.
-_CLOCKS: Final = frozenset({"CET", "EET", "EST", "HST", "MET", "MST", "WET"})
+_CLOCKS: Final = frozenset(
+    "CET CST6CDT EET EST EST5EDT HST MET MST MST7MDT PST8PDT WET".split()  # noqa: SIM905
+)
 _NO_PLACE: Final = frozenset({"Factory"})
 
 
@@ -70,9 +72,10 @@ def _canonical_names() -> Mapping[str, str]:
     places = {line.split("\t")[2] for line in zone_tab.splitlines() if line[:1] not in ("", "#")}
     names = set((package / "zones").read_text("utf-8").split()) - _NO_PLACE
     canonical = {name: name for name in names}
+    renamed = names - places - _CLOCKS
     for line in (package / "zoneinfo" / "tzdata.zi").read_text("utf-8").splitlines():
         fields = line.split()
-        if fields[:1] == ["L"] and fields[2] in names - places - _CLOCKS:
+        if fields[:1] == ["L"] and fields[2] in renamed:
             canonical[fields[2]] = _SPELLS.get(fields[2], fields[1])
     return MappingProxyType(
         {name: "UTC" if to == "Etc/UTC" else to for name, to in canonical.items()}
