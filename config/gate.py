@@ -6,7 +6,9 @@ Settings load without keys and servers, so that `migrate` and `check` run; here 
 import logging
 import sys
 
+import django
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
 from django.utils.module_loading import import_string
 
@@ -19,13 +21,15 @@ log = logging.getLogger(__name__)
 def check_settings() -> None:
     """Refuse (Misconfigured) settings that no page can be served from."""
     duet = settings.DUET
-    if not settings.SECRET_KEY:
+    try:
+        secret_key = settings.SECRET_KEY
+    except ImproperlyConfigured as error:  # Django's answer to an empty one
         raise Misconfigured(
             "DUET_SECRET_KEY is not set; for a demo with keys of its own, use `make run`."
-        )
-    if len(settings.SECRET_KEY) < 32:
+        ) from error
+    if len(secret_key) < 32:
         raise Misconfigured("DUET_SECRET_KEY is too short: at least 32 characters.")
-    check_notes_keys(duet["NOTES_KEYS"], secret_key=settings.SECRET_KEY, mode=duet["MODE"])
+    check_notes_keys(duet["NOTES_KEYS"], secret_key=secret_key, mode=duet["MODE"])
     if settings.DATABASES["default"]["ENGINE"].endswith("dummy"):
         raise Misconfigured("DATABASE_URL is not set; `manage.py up` brings a PostgreSQL along.")
     for name, value in (
@@ -50,15 +54,15 @@ def check_keys() -> None:
         raise Misconfigured(str(refusal)) from refusal
     except DatabaseError as error:
         log.warning("The keys were not checked: the database is away (%s).", type(error).__name__)
-    finally:
-        connections.close_all()  # gunicorn forks after this, and a connection is nobody's to share
 
 
 def refuse_to_serve() -> None:
     """End this process with one sentence and code 78 unless all is there."""
     try:
         check_settings()
+        django.setup()
         check_keys()
+        connections.close_all()  # gunicorn forks after this, and a connection is nobody's to share
     except Misconfigured as refusal:
         sys.stderr.write(f"{refusal}\n")
         raise SystemExit(CONFIG_ERROR) from None

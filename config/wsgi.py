@@ -8,5 +8,5 @@ from config.gate import refuse_to_serve
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-application = get_wsgi_application()
 refuse_to_serve()
+application = get_wsgi_application()
