@@ -1,0 +1,1 @@
+"""What the pages' forms take, and the sentences with which they refuse."""

@@ -1,0 +1,29 @@
+"""What an attendee sends from their own page."""
+
+from django.utils.translation import gettext_lazy as _
+
+from practice.forms import fields
+
+REASON_LIMIT = 1_000
+
+
+class Confirm(fields.Strict):
+    """Nothing but the button."""
+
+
+class Move(fields.Strict):
+    """A time out of the list."""
+
+    start = fields.Instant()
+
+
+class Cancel(fields.Strict):
+    """The button, and a word to the practice if one likes."""
+
+    reason = fields.text_field(
+        limit=REASON_LIMIT,
+        rows=3,
+        required=False,
+        label=_("Is there something you would like us to know?"),
+        help_text=_("Only the practice reads this."),
+    )
