@@ -429,7 +429,7 @@ def _works_in(pid: int, folder: Path) -> bool:
             return Path(f"/proc/{pid}/cwd").readlink() == folder
         return False
     listed = subprocess.run(
-        ["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False
+        ["ps", "-ww", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False
     ).stdout
     return str(folder) in listed or "redis" in listed or "valkey" in listed
 

@@ -64,6 +64,7 @@ class Lock:
         except BlockingIOError:
             os.close(self._descriptor)
             raise AlreadyRunning(who_holds(data_dir)) from None
+        forget_state(data_dir)  # what a killed holder left is true no more
 
     def release(self) -> None:
         """Give the directory free; the state file goes with it."""

@@ -137,7 +137,7 @@ def living(family: set[int]) -> set[int]:
 
 def _processes() -> list[tuple[int, int, str]]:
     listed = subprocess.run(
-        ["ps", "-e", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
+        ["ps", "-e", "-ww", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
     ).stdout
     rows = (line.split(None, 3) for line in listed.splitlines())
     return [
