@@ -224,12 +224,14 @@ def _step(
     scan: _Scan, claim: _Claim, pk: UUID, told: _Told | None, *, wait: bool = False
 ) -> "_Ready | Fate | None":
     """Write what became of the letter before, and take up the next; see `_take`."""
+    counts = scan.counts.copy()
     try:
         with transaction.atomic(durable=True):
             _settle(scan, told)
             return _take(scan, claim, pk, wait=wait)
     except DatabaseError as error:
-        # The subject's own query failed, or the connection did: what is known is written first.
+        # The subject's own query failed, or the connection did; what is known is written first.
+        scan.counts = counts
         logger.error("Message %s can't be looked at: %s", pk, type(error).__name__)
         _settle_alone(scan, told)
         with transaction.atomic(durable=True):
@@ -274,7 +276,10 @@ def _take(scan: _Scan, claim: _Claim, pk: UUID, *, wait: bool) -> "_Ready | Fate
     if isinstance(taken, Fate):
         _bring(scan, message, taken, now)
         return taken
-    _bring(scan, message, Fate(ledger.SENDING, message.reason, now + ledger.LEASE), now)
+    lease = now + ledger.LEASE
+    _bring(scan, message, Fate(ledger.SENDING, message.reason, lease), now)
+    message.state, message.next_try_at = Message.State.SENDING, lease
+    message.attempts += 1
     return taken
 
 
@@ -388,8 +393,6 @@ def _bring(
     known = Message.objects.filter(pk=message.pk, state=message.state, attempts=message.attempts)
     if not known.update(**changes):
         return
-    for name, value in changes.items():
-        setattr(message, name, value)
     if fate.state != ledger.SENDING:
         scan.counts[fate.state] += 1
     if fate.state in _AUDITED:

@@ -71,10 +71,11 @@ def _multipart(kind: str, boundary: str, parts: list[str]) -> str:
 
 
 def _text(kind: str, text: str) -> str:
-    quoted = binascii.b2a_qp(_LINE_BREAK.sub("\r\n", text).encode(), istext=True)
+    quoted = binascii.b2a_qp(_LINE_BREAK.sub("\n", text).encode(), istext=True)
+    body = quoted.decode().replace("\n", "\r\n")
     return (
         f"Content-Type: text/{kind}; charset=utf-8\r\n"
-        f"Content-Transfer-Encoding: quoted-printable\r\n\r\n{quoted.decode()}"
+        f"Content-Transfer-Encoding: quoted-printable\r\n\r\n{body}"
     )
 
 
