@@ -110,7 +110,8 @@ class Site:
 
     def _complete_or_dead(self) -> bool:
         told = state.read_state(self.folder)
-        return self.process.poll() is not None or bool(told and told.address)
+        ours = told is not None and told.pid == self.process.pid
+        return self.process.poll() is not None or bool(ours and told and told.address)
 
 
 @contextmanager
