@@ -146,24 +146,46 @@ def test_no_session_goes_over_midnight_even_where_hours_meet_there() -> None:
     assert free(hours, window=window) == [1380, 1440]
 
 
-def test_hours_in_two_zones_that_overlap_offer_each_start_once_and_in_order() -> None:
+@pytest.mark.parametrize("weekday", range(7))
+def test_hours_in_two_zones_that_overlap_offer_each_start_once_and_in_order(weekday: int) -> None:
     # The same real hours: Monday 20:00 in Honolulu is Tuesday 20:00 in Kiritimati.
     hours = Hours(
         (
-            Weekly(1, 1200, 1320, "Pacific/Kiritimati"),
-            Weekly(0, 1200, 1320, "Pacific/Honolulu"),
+            Weekly((weekday + 1) % 7, 1200, 1320, "Pacific/Kiritimati"),
+            Weekly(weekday, 1200, 1320, "Pacific/Honolulu"),
         )
     )
-    window = (MIDNIGHT, MIDNIGHT + 2880)
-    assert free(hours, window=window) == [1800, 1830, 1860]
+    first = weekday * 1440 + 1800
+    window = (MIDNIGHT + first - 360, MIDNIGHT + first + 1080)
+    assert free(hours, window=window) == [first, first + 30, first + 60]
 
 
-def test_hours_and_window_may_be_in_different_dates() -> None:
-    # Monday 00:00 to 02:00 in Kiritimati is Sunday 10:00 to 12:00 UTC.
-    hours = Hours((Weekly(0, 0, 120, "Pacific/Kiritimati"),))
-    sunday = (MIDNIGHT - 1440, MIDNIGHT)
-    assert free(hours, window=sunday) == [-840, -810, -780]
-    assert free(hours) == []
+@pytest.mark.parametrize("weekday", range(7))
+def test_hours_and_window_may_lie_on_different_dates(weekday: int) -> None:
+    # Monday 00:00 to 02:00 in Kiritimati is Sunday 10:00 to 12:00 UTC ...
+    east = Hours((Weekly(weekday, 0, 120, "Pacific/Kiritimati"),))
+    the_day = (MIDNIGHT + (weekday + 7) * 1440, MIDNIGHT + (weekday + 8) * 1440)
+    day_before = (the_day[0] - 1440, the_day[0])
+    assert free(east, window=day_before) == [
+        day_before[0] - MIDNIGHT + minute for minute in (600, 630, 660)
+    ]
+    assert free(east, window=the_day) == []
+    # ... and Monday 22:00 to 24:00 in Honolulu is Tuesday 08:00 to 10:00 UTC.
+    west = Hours((Weekly(weekday, 1320, 1440, "Pacific/Honolulu"),))
+    day_after = (the_day[1], the_day[1] + 1440)
+    assert free(west, window=day_after) == [
+        day_after[0] - MIDNIGHT + minute for minute in (480, 510, 540)
+    ]
+    assert free(west, window=the_day) == []
+
+
+def test_busy_time_just_outside_the_window_counts() -> None:
+    early, late = (MIDNIGHT + 540, MIDNIGHT + 601), (MIDNIGHT + 600, MIDNIGHT + 720)
+    assert free(window=early) == [540, 570, 600]
+    assert free(window=early, busy=[(650, 655)]) == [540, 570]
+    assert free(window=early, busy=[(665, 670)], after=15) == [540, 570]
+    assert free(window=early, rooms=[(650, 655)]) == [540, 570]
+    assert free(window=late, busy=[(580, 595)], before=15) == [630, 660]
 
 
 def test_nobody_without_hours_is_free() -> None:
