@@ -439,11 +439,10 @@ def _locked(appointment_id: UUID) -> Appointment:
 
 def _check_in_time(appointment: Appointment, by: Actor, now: datetime) -> None:
     """The practice's cut-off binds those who come by link, not its members."""
-    cutoff = offers.the_practice().cutoff_minutes if by.kind == "person" else 0
     if by.kind == "person":
         cancellation.check_changeable(
             starts_at=appointment.starts_at,
-            cutoff_minutes=cutoff,
+            cutoff_minutes=offers.the_practice().cutoff_minutes,
             state=appointment.state,
             now=now,
         )
@@ -537,6 +536,8 @@ def leave(*, attendance: Attendance, reason: str, by: Actor, now: datetime) -> C
     if attendance.state == Attendance.State.CANCELLED:
         return Changed(appointment, on_its_way=False)
     _check_in_time(appointment, by, now)
+    if appointment.state not in Appointment.TAKES_PLACE:
+        raise cancellation.NotAllowed("This appointment can no longer be changed.")
     cancellation.check_attendance_transition(attendance.state, Attendance.State.CANCELLED)
     attendance.state = Attendance.State.CANCELLED
     attendance.cancelled_at = now

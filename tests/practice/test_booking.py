@@ -364,6 +364,14 @@ def test_a_cancelled_attendance_can_not_be_confirmed(talk: Service) -> None:
         booking.confirm(attendance=partner, by=Actor.system(), now=NOW)
 
 
+def test_what_took_place_can_no_longer_be_left(talk: Service) -> None:
+    booked = book(talk)
+    after = make.at(1, "12:00")
+    booking.close(appointment=booked.appointment, came=True, by=Actor.system(), now=after)
+    with pytest.raises(cancellation.NotAllowed):
+        booking.leave(attendance=booked.attendances[0], reason="", by=Actor.system(), now=after)
+
+
 def by_hand(
     iris: Counselor, service: Service, start: str, beside: booking.ByHand | None = None
 ) -> booking.Booked:
