@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import redis
 
-from config import embedded, state
+from config import binaries, embedded, state
 from config.children import wait_until
 from config.embedded import Embedded, Home, Postgres
 from config.environment import Misconfigured
@@ -183,13 +183,13 @@ def test_below_a_private_home_root_keeps_the_servers_elsewhere(
 def test_programs_that_the_servers_user_cannot_reach_are_copied() -> None:
     folder, private = fresh_folder(), fresh_folder()
     account = embedded.servers_account(folder)
-    programs = embedded.binaries.postgres_folder()
+    programs = binaries.postgres_folder()
     package = programs.parent.parent
     subprocess.run(["cp", "-r", package, f"{package}.libs", private], check=True)
     private.chmod(0o700)
     hidden = private / package.name / programs.parent.name / programs.name
-    copied = embedded.binaries.reachable_postgres(hidden, account, folder)
+    copied = binaries.reachable_postgres(hidden, account, folder)
     assert copied.is_relative_to(folder)
-    assert embedded.binaries.may_run(copied / "postgres", account)
+    assert binaries.may_run(copied / "postgres", account)
     home = Home(folder, folder, account)
     assert home.account == account
