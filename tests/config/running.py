@@ -137,12 +137,25 @@ def living(family: set[int]) -> set[int]:
 
 
 def _processes() -> list[tuple[int, int, str]]:
+    """List number, parent and command line of what lives; slim Linux images have no `ps`."""
+    if sys.platform == "linux":
+        return [found for entry in Path("/proc").glob("[0-9]*") if (found := _process(entry))]
     listed = subprocess.run(
-        ["ps", "-e", "-ww", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
+        ["ps", "-e", "-ww", "-o", "pid=,ppid=,stat=,args="],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
-    rows = (line.split(None, 3) for line in listed.splitlines())
-    return [
-        (int(row[0]), int(row[1]), row[3])
-        for row in rows
-        if len(row) == 4 and not row[2].startswith("Z")
-    ]
+    rows = [line.split(None, 3) for line in listed.splitlines()]
+    return [(int(row[0]), int(row[1]), row[3]) for row in rows if row[2][0] != "Z"]
+
+
+def _process(entry: Path) -> tuple[int, int, str] | None:
+    try:
+        state_and_parent = (entry / "stat").read_text().rpartition(")")[2].split()
+        command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:  # it ended meanwhile
+        return None
+    if state_and_parent[0] == "Z":
+        return None
+    return int(entry.name), int(state_and_parent[1]), command
