@@ -17,10 +17,21 @@ _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _MARKS = re.compile("[\u200e\u200f\u061c\ufeff\u00ad]")
 _TAGS = re.compile("[\U000e0000-\U000e007f]")
 _FLAG_SEQUENCE = re.compile("\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f")
-_LINK = re.compile(r"(?i)\b(?:https?|ftp)\s*:|\bwww\.|://")
+# Mail programs make links of bare domains too; "St.John" and "Ph.D" are names.
+_LINK = re.compile(
+    r"(?i)\b(?:https?|hxxps?|ftp|mailto|javascript|data|tel)\s*:|\bwww\.|://"
+    r"|[\w-]\.[a-z]{2,}/"
+    r"|[\w-]\.(?:com|net|org)\b"
+    r"|[\w-]{2,}\.(?:info|biz|example|xyz|top|online|site|shop|club|click|link|live|app|ru|tk)\b"
+)
+# Letters by their category, yet nothing is seen of them.
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe00-\ufe0f]")
+# IDNA 2003, which Python speaks, makes another domain of these than today's registries do.
+_DEVIANT = re.compile("[\u00df\u1e9e\u03c2\u200c\u200d]")
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/^_`{|}~-]+)*")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
-_VANITY_OR_PARAMETERS = re.compile(r"(?i)[a-wyz;=]|tel:|x")
+# No letters (vanity numbers, extensions), no *67 and the like, no parameters.
+_PHONE = re.compile(r"[\s(]*\+?[\d\s()./\u2010-\u2015\u2212-]+")
 
 # Numbers nobody should be sent a text to: they cost the practice, or reach nobody.
 _REACHABLE = {
@@ -54,6 +65,10 @@ def _check_characters(text: str) -> None:
             raise Refused("characters", "Please use letters, digits and signs only.")
 
 
+def _is_seen(char: str) -> bool:
+    return not (char.isspace() or unicodedata.category(char) == "Cf" or _UNSEEN.match(char))
+
+
 def one_line(text: str, *, limit: int = NAME_LIMIT) -> str:
     """One line of text as we store it: NFC, edges trimmed, inner white space single.
 
@@ -67,7 +82,7 @@ def one_line(text: str, *, limit: int = NAME_LIMIT) -> str:
     _check_characters(text)
     text = unicodedata.normalize("NFC", _MARKS.sub("", text))
     text = re.sub(r"\s+", " ", text).strip()
-    if not re.sub("[\u200b-\u200d\u2060\ufe0e\ufe0f]", "", text).strip():
+    if not any(_is_seen(char) for char in text):
         raise Refused("blank", "Please fill this in.")
     if len(text) > limit:
         raise Refused("too_long", f"Please use at most {limit} characters.")
@@ -103,7 +118,13 @@ def email(text: str) -> str:
     if len(text) > EMAIL_LIMIT:
         raise Refused("too_long", f"Please use at most {EMAIL_LIMIT} characters.")
     local, at, domain = text.rpartition("@")
-    if not at or len(local) > 64 or not _LOCAL.fullmatch(local) or "=?" in local:
+    if (
+        not at
+        or _DEVIANT.search(domain)
+        or len(local) > 64
+        or not _LOCAL.fullmatch(local)
+        or "=?" in local
+    ):
         raise wrong
     try:
         ascii_domain = unicodedata.normalize("NFC", domain).encode("idna").decode().lower()
@@ -125,9 +146,8 @@ def phone(text: str, *, region: str) -> str:
     """
     wrong = Refused("phone", "This doesn't look like a telephone number. Example: +1 201 555 0123")
     text = unicodedata.normalize("NFKC", text.strip(" \t\u00a0"))
-    if len(text) > 40 or any(unicodedata.category(char) == "Cc" for char in text):
-        raise wrong
-    if _VANITY_OR_PARAMETERS.search(text):
+    one_line_form = not any(unicodedata.category(char) == "Cc" for char in text)
+    if len(text) > 40 or not one_line_form or not _PHONE.fullmatch(text):
         raise wrong
     try:
         number = phonenumbers.parse(text, region)
@@ -152,12 +172,18 @@ def _is_example_range(number: phonenumbers.PhoneNumber) -> bool:
     return number.country_code == 1 and len(national) == 10 and national[3:8] == "55501"
 
 
+# Hyphens and apostrophes are typed in many ways, and Turkish has four letters for one i.
+_ALIKE = str.maketrans({"\u2010": "-", "\u2013": "-", "\u2019": "'", "\u02bc": "'", "\u0131": "i"})
+
+
 def search_form(text: str) -> str:
-    """The form in which a value is compared: NFKC, case folded, single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """The form in which a value is compared: NFKC, case folded, single spaces, one kind of i."""
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("i\u0307", "i")
+    return " ".join(unicodedata.normalize("NFKC", folded.translate(_ALIKE)).split())
 
 
 def name_tokens(full_name: str) -> frozenset[str]:
-    """The words of a name in search form, to find a person by any of them."""
+    """The words of a name in search form, and their parts, to find a person by any of them."""
     whole = search_form(full_name)
-    return frozenset(whole.split()) | {whole}
+    parts = re.split(r"[\s'-]+", whole)
+    return frozenset(word for word in (whole, *whole.split(), *parts) if word)

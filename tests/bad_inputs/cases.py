@@ -1,0 +1,76 @@
+"""The bad-input cases, read from the file as it was given, and what stands behind their wrappers.
+
+`bad_inputs.jsonl` is never edited together with the code that should meet it. Which cases run,
+and where, is in `MAPPED_ELSEWHERE` and in `test_fields.py`; the rest is listed in
+`not_mapped_yet.txt`, so that nothing is left out in silence.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+# Cases that another test module runs: their id, and that module.
+MAPPED_ELSEWHERE: dict[str, str] = {}
+
+
+class NotMapped(Exception):
+    """A wrapper that needs something which this suite doesn't have yet."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the file."""
+
+    id: str
+    surface: str
+    kind: str
+    input: dict[str, Any]
+    expect: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.id}-{self.kind}"
+
+
+def read() -> list[Case]:
+    """All cases, in the order of the file."""
+    lines = (HERE / "bad_inputs.jsonl").read_text("utf-8").splitlines()
+    return [Case(**json.loads(line)) for line in lines]
+
+
+def not_mapped_yet() -> list[str]:
+    """The ids of `not_mapped_yet.txt`."""
+    lines = (HERE / "not_mapped_yet.txt").read_text("utf-8").splitlines()
+    return [line.split()[0] for line in lines if line and not line.startswith("#")]
+
+
+def unwrap(value: Any, *, now: datetime) -> Any:
+    """The value that a wrapper stands for. Refuses (NotMapped) wrappers that aren't known here."""
+    if not (isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith("$")):
+        return value
+    ((name, inner),) = value.items()
+    if name == "$repeat":
+        return unwrap(inner[0], now=now) * inner[1]
+    if name == "$concat":
+        return "".join(unwrap(part, now=now) for part in inner)
+    if name == "$hex":
+        return bytes.fromhex(inner)
+    if name == "$json":
+        return json.loads(inner)
+    if name == "$now":
+        return (now + _duration(inner)).isoformat()
+    raise NotMapped(name)
+
+
+def _duration(text: str) -> timedelta:
+    """`-PT1M`, `+P400D`: the two forms that the file uses."""
+    found = re.fullmatch(r"([+-])P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?", text)
+    if found is None:
+        raise NotMapped(text)
+    sign, days, hours, minutes = found.groups()
+    span = timedelta(days=int(days or 0), hours=int(hours or 0), minutes=int(minutes or 0))
+    return -span if sign == "-" else span
