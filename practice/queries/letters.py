@@ -20,6 +20,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
@@ -215,7 +216,8 @@ def _span(appointment: Appointment, zone: str) -> str:
 def _moment(moment: datetime, zone: str) -> str:
     local = moment.astimezone(wall.zone_info(zone))
     # Translators: a date and time such as "Tuesday, 8 December 2026, 14:30" in Django's signs.
-    return date_format(local, pgettext("date format", "l, j F Y, H:i"), use_l10n=False)
+    words = date_format(local, pgettext("date format", "l, j F Y, H:i"), use_l10n=False)
+    return capfirst(words)
 
 
 def _there(appointment: Appointment, zone: str) -> str:

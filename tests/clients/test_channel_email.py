@@ -4,7 +4,7 @@ import email
 import smtplib
 from collections.abc import Iterator
 from datetime import timedelta
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP, default
 
 import pytest
@@ -93,7 +93,7 @@ def test_both_forms_arrive_as_they_were_written(text: str, peer: Peer) -> None:
     assert _lines(html) == f"<p>{text}</p>"
 
 
-def _lines(part: EmailMessage) -> str:
+def _lines(part: MIMEPart) -> str:
     text: str = part.get_content()
     return text.replace("\r\n", "\n").rstrip("\n")
 
