@@ -79,11 +79,10 @@ class ConsentBox(forms.CharField):
 
 
 def partner_fields(region: str, own_zones: Sequence[tuple[str, str]]) -> dict[str, forms.Field]:
-    """What is asked about the one who comes along; none of it is required by itself."""
+    """What is asked about the one who comes along; all of it falls away for one who comes alone."""
     same = ("", _("The same as mine"))
     return {
         "partner_name": fields.name_field(
-            required=False,
             label=_("Their name"),
             widget=forms.TextInput(attrs={"autocomplete": "off"}),
         ),
@@ -94,7 +93,6 @@ def partner_fields(region: str, own_zones: Sequence[tuple[str, str]]) -> dict[st
             required=False, label=_("Their telephone number"), region=region, autocomplete="off"
         ),
         "partner_safe": forms.ChoiceField(
-            required=False,
             label=_("Is it safe if we write to them about this appointment?"),
             help_text=_(
                 "Unless you say yes, nothing is sent to them. What we send is neutral: it says "
@@ -105,6 +103,7 @@ def partner_fields(region: str, own_zones: Sequence[tuple[str, str]]) -> dict[st
                 (NO, _("No, or I am not sure")),
             ],
             widget=forms.RadioSelect,
+            error_messages={"required": _("Please say whether we may write to them.")},
         ),
         "partner_tz": fields.Zone(
             required=False, label=_("Their time zone"), choices=[same, *own_zones]
@@ -151,11 +150,11 @@ class Person(fields.Strict):
                 self.errors.pop(name, None)
                 data.pop(name, None)
             return
-        if not data.get("partner_name") and "partner_name" not in self.errors:
-            self.add_error("partner_name", _("Please fill this in, or choose to come alone first."))
-        contact_given = data.get("partner_email") or data.get("partner_phone")
-        if contact_given and not data.get("partner_safe") and "partner_safe" not in self.errors:
-            self.add_error("partner_safe", _("Please say whether we may write to them."))
+        nowhere_to_write = {"partner_email", "partner_phone"}.isdisjoint(self.errors) and not (
+            data.get("partner_email") or data.get("partner_phone")
+        )
+        if nowhere_to_write and not self.data.get("partner_safe"):
+            self.errors.pop("partner_safe", None)
 
 
 class Details(Person):
@@ -191,6 +190,7 @@ class Details(Person):
                     (ONE, _("I come alone first")),
                 ],
                 widget=forms.RadioSelect,
+                error_messages={"required": _("Please choose one of these.")},
             )
             self.fields |= partner_fields(region, zones)
         self.fields |= {name: _question_field(one) for name, one in self.questions.items()}
@@ -237,4 +237,5 @@ def _question_field(question: Question) -> forms.Field:
         required=question.required,
         choices=[(choice, choice) for choice in question.choices],
         widget=forms.RadioSelect,
+        error_messages={"required": _("Please choose one of these.")},
     )
