@@ -2,7 +2,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -224,19 +225,33 @@ def _step(
     scan: _Scan, claim: _Claim, pk: UUID, told: _Told | None, *, wait: bool = False
 ) -> "_Ready | Fate | None":
     """Write what became of the letter before, and take up the next; see `_take`."""
-    counts = scan.counts.copy()
     try:
-        with transaction.atomic(durable=True):
+        with _together(scan):
             _settle(scan, told)
             return _take(scan, claim, pk, wait=wait)
     except DatabaseError as error:
-        # The subject's own query failed, or the connection did; what is known is written first.
-        scan.counts = counts
         logger.error("Message %s can't be looked at: %s", pk, type(error).__name__)
-        _settle_alone(scan, told)
-        with transaction.atomic(durable=True):
+    # The letter before isn't to suffer for it, and the connection may have been at fault.
+    _settle_alone(scan, told)
+    try:
+        with _together(scan):
+            return _take(scan, claim, pk, wait=wait)
+    except DatabaseError:
+        with _together(scan):
             message = _ours(claim, pk).select_for_update().first()
             return _unwritable(scan, message) if message else None
+
+
+@contextmanager
+def _together(scan: _Scan) -> Iterator[None]:
+    """A transaction, and the counts of what happens in it: both hold, or neither."""
+    counts = scan.counts.copy()
+    try:
+        with transaction.atomic(durable=True):
+            yield
+    except BaseException:
+        scan.counts = counts
+        raise
 
 
 def _ours(claim: _Claim, pk: UUID) -> "QuerySet[Message]":
@@ -318,8 +333,12 @@ def _send(scan: _Scan, ready: _Ready) -> _Told:
 
 
 def _settle_alone(scan: _Scan, told: _Told | None) -> None:
-    if told is not None:
-        with transaction.atomic(durable=True):
+    """Write what became of a letter now. A connection that broke meanwhile is opened anew."""
+    try:
+        with _together(scan):
+            _settle(scan, told)
+    except DatabaseError:
+        with _together(scan):
             _settle(scan, told)
 
 
