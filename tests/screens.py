@@ -7,9 +7,7 @@ host for something or writes to the console is named at the end, and the exit co
 """
 
 import argparse
-import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,15 +15,11 @@ from urllib.parse import urljoin, urlsplit
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests import chromium
+
 WINDOWS = {"phone": (390, 844), "narrow": (320, 640), "desktop": (1280, 900)}
 THEMES = ("light", "dark")
 OUT = Path(__file__).resolve().parent.parent / ".duet" / "screens"
-
-
-def chromium_path() -> str | None:
-    """The browser to use: $CHROMIUM, or one on PATH, or None for Playwright's own."""
-    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
-    return os.environ.get("CHROMIUM") or next((path for path in found if path), None)
 
 
 def sign_in(page: Page, base: str, name: str, password: str) -> None:
@@ -96,7 +90,7 @@ def main() -> int:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium.path(), args=["--no-sandbox"])
         faults = list(take(browser, options))
         browser.close()
     for fault in faults:
