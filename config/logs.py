@@ -7,10 +7,12 @@ import re
 TOKEN_PATH = re.compile(r"(/(?:a|i|r|attendances|holds)/)[A-Za-z0-9_\-]{16,}")
 
 
-class MaskTokens(logging.Filter):
-    """Replace what stands after /a/, /i/ and /r/ in a record's text."""
+class LeaveOutPersons(logging.Filter):
+    """Mask what stands after /a/, /i/ and /r/, and the texts of failed tasks' exceptions."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.name == "celery.app.trace" and isinstance(record.args, dict):
+            record.args = {**record.args, "exc": "…", "return_value": "…"}
         message = record.getMessage()
         masked = TOKEN_PATH.sub(r"\1…", message)
         if masked != message:

@@ -295,15 +295,18 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "config.logs.PlainFormatter"}},
-    "filters": {"no_tokens": {"()": "config.logs.MaskTokens"}},
+    "filters": {"no_persons": {"()": "config.logs.LeaveOutPersons"}},
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": "line",
-            "filters": ["no_tokens"],
+            "filters": ["no_persons"],
         }
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # Django's own handlers would mail tracebacks with local variables; ours replaces them.
-    "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "celery": {"level": "WARNING"},  # else two lines for every ring, all day
+    },
 }

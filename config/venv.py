@@ -55,7 +55,7 @@ def _install(requirements: Path) -> None:
     if _read(stamps[requirements]) == wanted:
         return
     print(f"Installing {requirements.name} ...", flush=True)
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     environment = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore"}
     done = subprocess.run(
         [*pip, "--require-hashes", "-r", str(requirements)], check=False, env=environment

@@ -13,7 +13,7 @@ from django.test import Client
 
 from config import doctor
 from config.cache import FailOpenRedisCache
-from config.logs import MaskTokens, PlainFormatter
+from config.logs import LeaveOutPersons, PlainFormatter
 
 
 @pytest.mark.django_db
@@ -52,7 +52,7 @@ def test_a_link_token_never_reaches_a_log() -> None:
     record = logging.LogRecord(
         "x", 20, "", 1, "GET %s", ("/a/abcdefghijklmnopqrstu/cancel/",), None
     )
-    MaskTokens().filter(record)
+    LeaveOutPersons().filter(record)
     assert record.getMessage() == "GET /a/…/cancel/"
 
 
@@ -64,6 +64,14 @@ def test_an_error_is_logged_by_kind_and_place_without_its_words() -> None:
     assert "builtins.ValueError" in told
     assert "test_site.py" in told
     assert "Maria" not in told
+
+
+def test_a_failed_task_is_logged_without_the_words_of_its_error() -> None:
+    args = {"name": "t", "id": "1", "description": "raised", "exc": "ValueError('Maria')"}
+    text = "Task %(name)s[%(id)s] %(description)s: %(exc)s"
+    record = logging.LogRecord("celery.app.trace", 40, "", 1, text, (args,), None)
+    LeaveOutPersons().filter(record)
+    assert record.getMessage() == "Task t[1] raised: …"
 
 
 @pytest.mark.django_db

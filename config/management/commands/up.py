@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from django import get_version
-from django.apps import apps
 from django.conf import settings
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection, connections
 
 from config import gate, launch, state, supervisor
 from config.environment import CONFIG_ERROR, Misconfigured
+from practice.demo import sign_ins
+from practice.models import Practice
 
 
 class Command(BaseCommand):
@@ -49,7 +50,9 @@ class Command(BaseCommand):
         logs = state.make_private(data_dir / "logs")
         call_command("migrate", verbosity=0, interactive=False)
         gate.check_keys()
-        sign_ins = self._demo_sign_ins(data_dir) if settings.DUET["MODE"] == "demo" else ""
+        if settings.DUET["MODE"] == "demo" and not Practice.objects.exists():
+            self._say("Loading the demo practice ...")
+            call_command("demo", stdout=StringIO())
         connections.close_all()
         if settings.DUET["MAILBOX"]:
             folder = data_dir / "mail"
@@ -57,27 +60,18 @@ class Command(BaseCommand):
         else:
             call_command("collectstatic", verbosity=0, interactive=False)
         owner.add(supervisor.web(port, host, logs))
-        self._announce(sign_ins, logs)
+        self._announce(logs)
         owner.add(supervisor.worker(logs))
         owner.add(supervisor.beat(logs))
         launch.say_address(data_dir, settings.DUET["BASE_URL"])
 
-    def _demo_sign_ins(self, data_dir: Path) -> str:
-        """Load the demo practice on the first run; return what it said about signing in."""
-        note = data_dir / "demo.txt"
-        practice = apps.get_model("duet_practice", "Practice")
-        if "demo" in get_commands() and not practice._default_manager.exists():
-            self._say("Loading the demo practice ...")
-            said = StringIO()
-            call_command("demo", stdout=said)
-            state.write_private(note, said.getvalue())
-        return note.read_text(encoding="utf-8").strip() if note.exists() else ""
-
-    def _announce(self, sign_ins: str, logs: Path) -> None:
+    def _announce(self, logs: Path) -> None:
         duet = settings.DUET
         self._say(f"\nDuet is at {duet['BASE_URL']}/ ({duet['MODE']}).")
-        if sign_ins:
-            self._say(sign_ins)
+        if duet["MODE"] == "demo":
+            self._say("Sign in as:")
+            for name, password, role in sign_ins():
+                self._say(f"  {name:<8} {password:<26} {role}")
         if duet["MAILBOX"]:
             self._say(f"Mail stays on this machine: {duet['BASE_URL']}/dev/mailbox/")
         else:
