@@ -1,0 +1,212 @@
+"""What the desk shows: each function says how many statements it takes, however many the rows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.db.models import Prefetch, QuerySet
+
+from clients.models import AuditEntry, Case, Member, Message, Person, SafeContact
+from clients.rules.actors import Actor
+from practice.models import (
+    Answer,
+    Appointment,
+    Attendance,
+    ConsentGiven,
+    Counselor,
+    Offer,
+)
+
+_TROUBLE = (Message.State.FAILED, Message.State.UNCERTAIN, Message.State.MISSED)
+_TROUBLE_SHOWN = 20
+_READS = ("appointment.read",)
+
+
+def _with_people(found: QuerySet[Appointment]) -> QuerySet[Appointment]:
+    attendances = Attendance.objects.select_related("person__key").order_by("role", "pk")
+    return found.select_related("service", "counselor__member", "room").prefetch_related(
+        Prefetch("attendances", attendances)
+    )
+
+
+def counselors(actor: Actor) -> list[Counselor]:
+    """Whose diary this member keeps: everybody's, or their own; one statement."""
+    found = Counselor.objects.public().select_related("member").order_by("slug")
+    return list(found if actor.sees_whole_diary else found.filter(member=actor.id))
+
+
+def between(
+    actor: Actor, low: datetime, high: datetime, counselor: Counselor | None
+) -> list[Appointment]:
+    """Appointments with a part in [low, high), in order of start; two statements."""
+    found = (
+        Appointment.objects.visible_to(actor)
+        .filter(period__overlap=DateTimeTZRange(low, high))
+        .exclude(state=Appointment.State.CANCELLED)
+    )
+    if counselor:
+        found = found.filter(counselor=counselor)
+    return list(_with_people(found).order_by("period", "pk"))
+
+
+def requests(actor: Actor, now: datetime, counselor: Counselor | None) -> list[Appointment]:
+    """Requests that wait for an answer, the earliest first; two statements."""
+    found = (
+        Appointment.objects.visible_to(actor).coming(now).filter(state=Appointment.State.REQUESTED)
+    )
+    if counselor:
+        found = found.filter(counselor=counselor)
+    return list(_with_people(found).order_by("period", "pk"))
+
+
+def shut_gates(actor: Actor, now: datetime, counselor: Counselor | None) -> list[Attendance]:
+    """Partners of coming appointments who can't be written to yet; one statement."""
+    found = (
+        Attendance.objects.visible_to(actor)
+        .filter(
+            appointment__state__in=Appointment.TAKES_PLACE,
+            appointment__period__endswith__gt=now,
+        )
+        .exclude(gate=Attendance.Gate.OPEN)
+        .exclude(state=Attendance.State.CANCELLED)
+        .select_related("person__key", "appointment__counselor__member", "appointment__service")
+    )
+    if counselor:
+        found = found.filter(appointment__counselor=counselor)
+    return list(found.order_by("appointment__period", "pk"))
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A message that did not arrive, or may not have, and the attendance that it is about."""
+
+    message: Message
+    attendance: Attendance
+
+
+def trouble(actor: Actor, now: datetime, counselor: Counselor | None) -> list[Trouble]:
+    """Messages about the last and the coming days that failed or are in doubt; two statements."""
+    seen = Attendance.objects.visible_to(actor)
+    if counselor:
+        seen = seen.filter(appointment__counselor=counselor)
+    messages = list(
+        Message.objects.filter(
+            subject_kind="attendance",
+            subject_id__in=seen.values("pk"),
+            state__in=_TROUBLE,
+            about_at__gt=now - timedelta(days=1),
+        ).order_by("about_at", "pk")[:_TROUBLE_SHOWN]
+    )
+    about = {
+        one.pk: one
+        for one in seen.filter(pk__in=[message.subject_id for message in messages]).select_related(
+            "person__key", "appointment"
+        )
+    }
+    return [
+        Trouble(message, about[message.subject_id])
+        for message in messages
+        if message.subject_id in about
+    ]
+
+
+def appointment(actor: Actor, pk: UUID) -> Appointment | None:
+    """One appointment with its attendees, or None where it isn't theirs to see; two statements."""
+    found = Appointment.objects.visible_to(actor).filter(pk=pk).select_related("case")
+    return _with_people(found).first()
+
+
+def attendance(actor: Actor, pk: UUID) -> Attendance | None:
+    """One attendance, or None where it isn't theirs to see; one statement."""
+    found = Attendance.objects.visible_to(actor).filter(pk=pk)
+    return found.select_related("person__key", "appointment").first()
+
+
+def answers(found: Appointment) -> list[Answer]:
+    """What was answered before the booking, for those who see the appointment; one statement."""
+    return list(
+        Answer.objects.filter(attendance__appointment=found)
+        .select_related("question", "attendance__person__key")
+        .order_by("question__position", "pk")
+    )
+
+
+def consents(found: Appointment) -> list[ConsentGiven]:
+    """Which texts were agreed to; one statement."""
+    return list(
+        ConsentGiven.objects.filter(attendance__appointment=found)
+        .select_related("consent")
+        .order_by("consent__position", "pk")
+    )
+
+
+def contacts(persons: Iterable[Person]) -> dict[UUID, SafeContact]:
+    """What each of these persons said about e-mail; one statement."""
+    rows = SafeContact.objects.filter(person__in=persons, channel=SafeContact.Channel.EMAIL)
+    return {row.person_id: row for row in rows}
+
+
+def messages_about(found: Appointment) -> list[Message]:
+    """Every row of the ledger about an appointment, in order of its moment; one statement."""
+    about = [one.pk for one in found.attendances.all()]
+    return list(
+        Message.objects.filter(subject_kind="attendance", subject_id__in=about).order_by(
+            "due_at", "pk"
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One line of an appointment's history."""
+
+    at: datetime
+    verb: str
+    who: str
+    kind: str
+
+
+def history(found: Appointment) -> list[Happened]:
+    """What became of an appointment, and by whom, without the looking; two statements."""
+    entries = list(
+        AuditEntry.objects.filter(subject_kind="appointment", subject_id=found.pk)
+        .exclude(verb__in=_READS)
+        .order_by("at", "pk")
+    )
+    names = {one.person_id: one.person.name for one in found.attendances.all()}
+    members = Member.objects.filter(pk__in=[one.actor_id for one in entries if one.actor_id])
+    known = {member.pk: member.name for member in members} | names
+    return [
+        Happened(
+            one.at, one.verb, known.get(one.actor_id, "") if one.actor_id else "", one.actor_kind
+        )
+        for one in entries
+    ]
+
+
+def overlapping(
+    actor: Actor, counselor: Counselor, low: datetime, high: datetime
+) -> list[Appointment]:
+    """What a booking by hand would lie over, as far as the member may see it; two statements."""
+    found = (
+        Appointment.objects.visible_to(actor)
+        .filter(counselor=counselor, blocked__overlap=DateTimeTZRange(low, high))
+        .exclude(state=Appointment.State.CANCELLED)
+    )
+    return list(_with_people(found).order_by("period", "pk"))
+
+
+def case(actor: Actor, pk: UUID) -> Case | None:
+    """One case, or None where it isn't theirs to see; one statement."""
+    return Case.objects.visible_to(actor).filter(pk=pk).first()
+
+
+def offered() -> list[Offer]:
+    """Which counselor offers which service, those included that the public doesn't see."""
+    return list(
+        Offer.objects.filter(service__active=True, counselor__active=True)
+        .select_related("service", "counselor__member")
+        .order_by("service__position", "service__slug", "counselor__slug")
+    )

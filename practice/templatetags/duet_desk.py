@@ -1,0 +1,106 @@
+"""Gates, messages and history in the words of the desk."""
+
+from django import template
+from django.utils.translation import gettext as _
+
+from practice.queries.diary import Happened
+
+register = template.Library()
+
+
+@register.filter
+def gate_words(gate: str) -> str:
+    """Why somebody can't be written to yet."""
+    return {
+        "open": _("may be written to"),
+        "said_unsafe": _("nobody said that writing is safe"),
+        "shared_address": _("both gave the same address"),
+        "private_check": _("waits for the private check of both"),
+        "no_contact": _("no e-mail address"),
+    }.get(gate, gate)
+
+
+@register.filter
+def gate_step(gate: str) -> str:
+    """What can be done about a shut gate."""
+    return {
+        "said_unsafe": _("Ask the client alone. Write only if a clinician asked in person."),
+        "shared_address": _("Ask for another address, or hand the link over in person."),
+        "private_check": _("Speak with each of them alone, then say so here."),
+        "no_contact": _("Ask for an e-mail address, or call."),
+    }.get(gate, "")
+
+
+@register.filter
+def attendance_words(state: str) -> str:
+    return {
+        "expected": _("not confirmed yet"),
+        "confirmed": _("confirmed"),
+        "cancelled": _("cancelled"),
+    }.get(state, state)
+
+
+@register.filter
+def purpose_words(purpose: str) -> str:
+    """What a message is for: confirmation, reminder 48 h before."""
+    if purpose.startswith("reminder-") and purpose[9:].isdecimal():
+        minutes = int(purpose[9:])
+        if minutes % 60:
+            return _("reminder %(minutes)d min before") % {"minutes": minutes}
+        return _("reminder %(hours)d h before") % {"hours": minutes // 60}
+    return {
+        "confirmation": _("confirmation"),
+        "requested": _("request received"),
+        "invitation": _("invitation"),
+        "moved": _("new time"),
+        "cancelled": _("cancellation"),
+        "declined": _("request declined"),
+    }.get(purpose, purpose)
+
+
+@register.filter
+def message_words(state: str) -> str:
+    return {
+        "planned": _("planned"),
+        "claimed": _("about to leave"),
+        "sending": _("leaving now"),
+        "sent": _("sent"),
+        "failed": _("failed"),
+        "missed": _("missed its time, not sent"),
+        "suppressed": _("not sent"),
+        "cancelled": _("no longer needed"),
+        "uncertain": _("may have been sent"),
+    }.get(state, state)
+
+
+@register.filter
+def verb_words(verb: str) -> str:
+    """What happened, in the past tense."""
+    return {
+        "appointment.held": _("held"),
+        "appointment.released": _("let go"),
+        "appointment.booked": _("booked"),
+        "appointment.requested": _("asked for"),
+        "appointment.accepted": _("accepted"),
+        "appointment.declined": _("declined"),
+        "appointment.cancelled": _("cancelled"),
+        "appointment.moved": _("moved"),
+        "appointment.done": _("noted: took place"),
+        "appointment.no_show": _("noted: nobody came"),
+        "attendance.confirmed": _("confirmed"),
+        "attendance.cancelled": _("cancelled own part"),
+        "attendance.gate_opened": _("partner asked in person"),
+    }.get(verb, verb)
+
+
+@register.filter
+def actor_words(line: Happened) -> str:
+    """Who it was: by name where we know it."""
+    if line.who:
+        return line.who
+    return {
+        "system": _("the system"),
+        "visitor": _("a visitor, when booking"),
+        "member": _("a member"),
+        "person": _("an attendee"),
+    }.get(line.kind, line.kind)
