@@ -78,9 +78,10 @@ class ConsentBox(forms.CharField):
         return text
 
 
-def partner_fields(region: str, own_zones: Sequence[tuple[str, str]]) -> dict[str, forms.Field]:
+def partner_fields(
+    region: str, zones: Sequence[tuple[str, str]], *, same: str
+) -> dict[str, forms.Field]:
     """What is asked about the one who comes along; all of it falls away for one who comes alone."""
-    same = ("", _("The same as mine"))
     return {
         "partner_name": fields.name_field(
             label=_("Their name"),
@@ -106,10 +107,10 @@ def partner_fields(region: str, own_zones: Sequence[tuple[str, str]]) -> dict[st
             error_messages={"required": _("Please say whether we may write to them.")},
         ),
         "partner_tz": fields.Zone(
-            required=False, label=_("Their time zone"), choices=[same, *own_zones]
+            required=False, label=_("Their time zone"), choices=[("", same), *zones]
         ),
         "partner_language": forms.ChoiceField(
-            required=False, label=_("Their language"), choices=[same, *settings.LANGUAGES]
+            required=False, label=_("Their language"), choices=[("", same), *settings.LANGUAGES]
         ),
     }
 
@@ -192,7 +193,7 @@ class Details(Person):
                 widget=forms.RadioSelect,
                 error_messages={"required": _("Please choose one of these.")},
             )
-            self.fields |= partner_fields(region, zones)
+            self.fields |= partner_fields(region, zones, same=_("The same as mine"))
         self.fields |= {name: _question_field(one) for name, one in self.questions.items()}
         self.fields |= {name: ConsentBox(one) for name, one in self.consents.items()}
 

@@ -163,8 +163,9 @@ class NewClients(ByHand, Person):
                 label=_("Who comes?"),
                 choices=[(COUPLE, _("Two")), (ONE, _("One alone"))],
                 widget=forms.RadioSelect,
+                error_messages={"required": _("Please choose one of these.")},
             )
-            self.fields |= partner_fields(region, zones)
+            self.fields |= partner_fields(region, zones, same=_("The same as the client's"))
             self.fields["partner_safe"].label = _(
                 "Did the client say that it is safe to write to the other one?"
             )

@@ -77,6 +77,7 @@ def message_words(state: str) -> str:
 def verb_words(verb: str) -> str:
     """What happened, in the past tense."""
     return {
+        "appointment.loaded": _("loaded"),
         "appointment.held": _("held"),
         "appointment.released": _("let go"),
         "appointment.booked": _("booked"),

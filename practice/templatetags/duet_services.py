@@ -21,7 +21,7 @@ def price(service: Service) -> str:
 
 
 @register.filter
-def length(service: Service) -> str:
+def minutes_words(service: Service) -> str:
     """50 minutes"""
     return ngettext("%(count)d minute", "%(count)d minutes", service.minutes) % {
         "count": service.minutes

@@ -137,7 +137,7 @@ def calendar(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @doors.by_link
-def unknown(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
+def unknown(request: HttpRequest) -> HttpResponse:
     """Whatever else stands where a link should be: the page of a link that doesn't work."""
     raise Http404
 
@@ -223,7 +223,7 @@ def _context(page: Page) -> dict[str, object]:
             "when": duet_times.long_in(appointment.starts_at, page.zone),
             "when_iso": duet_times.local(appointment.starts_at, page.zone).isoformat(),
             "zone": duet_times.zone_words(page.zone),
-            "length": duet_services.length(appointment.service),
+            "length": duet_services.minutes_words(appointment.service),
             "place": duet_services.place(appointment),
             "place_url": "" if gone else duet_services.place_url(appointment),
         },
@@ -396,7 +396,7 @@ def _say(request: HttpRequest, sentence: str, changed: booking.Changed) -> None:
     messages.success(request, sentence)
 
 
-def _calendar(request: HttpRequest, page: Page) -> HttpResponse:  # noqa: ARG001
+def _calendar(request: HttpRequest, page: Page) -> HttpResponse:
     response = HttpResponse(
         letters.calendar_bytes(page.attendance, page.now),
         content_type="text/calendar; charset=utf-8",
