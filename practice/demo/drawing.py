@@ -119,6 +119,11 @@ _STORIES: Final = (
 )
 
 
+def service(slug: str) -> ServiceCard:
+    """The service with this slug. Refuses (KeyError) any other."""
+    return _SERVICES[slug]
+
+
 class _Book:
     """One counselor's hours and what is taken of them."""
 

@@ -1,0 +1,282 @@
+"""The demo practice: lived-in on any day, made up, clean to the auditor, never over real data."""
+
+import re
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from itertools import pairwise
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytest_django.fixtures import Settings
+
+from clients.actions import audit
+from clients.models import AuditEntry, Case, Message, Person
+from clients.queries import people
+from clients.rules import contact
+from clients.rules.actors import Actor
+from practice.demo import drawing, loading, sign_ins
+from practice.demo.drawing import Visit
+from practice.models import Appointment, Attendance, Counselor, Practice, Service
+from practice.queries import invariants, offers
+from practice.rules import wall
+from tests import factories
+
+SYSTEM = Actor.system()
+# A Wednesday at noon in New York.
+NOON = datetime(2027, 1, 13, 17, 0, tzinfo=UTC)
+
+
+def load(now: datetime = NOON, *, cases: int = 40, reset: bool = False) -> loading.Counts:
+    counts = loading.load(cases=cases, reset=reset, by=SYSTEM, now=now)
+    while audit.seal(by=SYSTEM, now=now):
+        pass
+    return counts
+
+
+# --- the drawing ---------------------------------------------------------------------------------
+
+
+def test_the_same_day_gives_the_same_diary() -> None:
+    one, other = drawing.draw(count=40, now=NOON), drawing.draw(count=40, now=NOON)
+    assert one == other
+
+
+def test_another_day_gives_the_same_people() -> None:
+    one = drawing.draw(count=40, now=NOON)
+    other = drawing.draw(count=40, now=NOON + timedelta(days=3, hours=5))
+    names = [[person.name for person in case.persons] for case in one.cases]
+    assert [len(case.persons) for case in other.cases] == [len(case) for case in names]
+    assert names[0] == [person.name for person in other.cases[0].persons]
+
+
+def _blocked(visit: Visit) -> tuple[int, int]:
+    service = drawing.service(visit.service)
+    return visit.start, visit.end + service.buffer_after
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.datetimes(datetime(2026, 1, 1), datetime(2030, 12, 31)))  # noqa: DTZ001
+def test_on_any_day_nothing_overlaps_but_what_says_so(moment: datetime) -> None:
+    now = moment.replace(tzinfo=UTC, second=0, microsecond=0)
+    minute = wall.minute_ceiling(now)
+    diary = drawing.draw(count=40, now=now)
+    for who in range(3):
+        visits = [
+            visit
+            for case in diary.cases
+            if case.counselor == who
+            for visit in case.visits
+            if visit.state != "cancelled" and not visit.overbooked
+        ]
+        periods = sorted(_blocked(visit) for visit in visits)
+        assert all(one[1] <= other[0] for one, other in pairwise(periods))
+    every = [visit for case in diary.cases for visit in case.visits]
+    assert all(visit.booked < min(visit.start, minute) for visit in every)
+    soon = [visit for visit in every if visit.start == minute + drawing.SOON]
+    assert [visit.state for visit in soon] == ["confirmed"]
+    assert sum(visit.overbooked for visit in every) == 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.datetimes(datetime(2026, 1, 1), datetime(2030, 12, 31)))  # noqa: DTZ001
+def test_every_counselor_has_a_full_day_today_whatever_the_day(moment: datetime) -> None:
+    now = moment.replace(tzinfo=UTC)
+    minute = wall.minute_ceiling(now)
+    diary = drawing.draw(count=40, now=now)
+    for who, card in enumerate(diary.counselors):
+        today = wall.wall(minute, card.zone).date()
+        visits = [
+            visit
+            for case in diary.cases
+            if case.counselor == who
+            for visit in case.visits
+            if wall.wall(visit.start, card.zone).date() == today
+        ]
+        assert len(visits) >= 3
+
+
+def test_nobody_in_it_could_be_taken_for_somebody() -> None:
+    persons = [person for case in drawing.draw(count=40, now=NOON).cases for person in case.persons]
+    assert len({person.name for person in persons}) == len(persons)
+    for person in persons:
+        assert contact.name(person.name) == person.name
+        if person.email:
+            assert contact.email(person.email).endswith(("@example.org", "@example.com"))
+        if person.phone:
+            assert re.fullmatch(r"\+1\d{3}55501\d\d", contact.phone(person.phone, region="US"))
+
+
+# --- the load ------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_it_shows_what_a_practice_meets() -> None:
+    counts = load()
+    assert counts.cases == Case.objects.count() == 40
+    assert counts.persons == Person.objects.count()
+    assert counts.appointments == Appointment.objects.count()
+    assert counts.messages == Message.objects.count()
+    assert Case.objects.filter(couple__isnull=False).count() > 24, "most are couples"
+    assert Counselor.objects.count() == 3
+    assert Counselor.objects.values("zone").distinct().count() == 2
+    assert Service.objects.count() == 4
+    states = Counter(Appointment.objects.values_list("state", flat=True))
+    assert set(states) == {"requested", "confirmed", "cancelled", "done", "no_show"}
+    assert Appointment.objects.filter(overbooked=True).exclude(override_reason="").count() == 1
+    gates = set(Attendance.objects.values_list("gate", flat=True))
+    assert gates == {"open", "said_unsafe", "shared_address", "private_check", "no_contact"}
+    partners = Attendance.objects.filter(role="partner", appointment__period__startswith__gt=NOON)
+    assert {"expected", "confirmed", "cancelled"} <= set(partners.values_list("state", flat=True))
+
+
+@pytest.mark.django_db
+def test_the_auditor_finds_nothing_amiss() -> None:
+    load()
+    assert invariants.breaches(NOON) == []
+    # Nor ten minutes later, but for what has become due since and was not sent here.
+    later = {breach.invariant for breach in invariants.breaches(NOON + timedelta(minutes=20))}
+    assert later <= {"I4"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("days", range(7))
+def test_the_auditor_finds_nothing_amiss_on_any_day_of_the_week(days: int) -> None:
+    now = NOON + timedelta(days=days, hours=3 * days, seconds=11)
+    load(now, cases=15)
+    assert invariants.breaches(now) == []
+
+
+@pytest.mark.django_db
+def test_one_reminder_is_about_to_leave() -> None:
+    load()
+    soon = Message.objects.filter(state="planned", due_at__lte=NOON + timedelta(minutes=3))
+    assert {row.purpose for row in soon} == {"reminder-120"}
+    starts = NOON + timedelta(minutes=drawing.SOON)
+    assert {row.about_at for row in soon} == {starts}
+    appointment = Appointment.objects.get(period__startswith=starts)
+    assert appointment.created_at < NOON - timedelta(days=1)
+
+
+@pytest.mark.django_db
+def test_what_was_due_has_been_sent_and_nothing_is_sent_by_loading(
+    mailoutbox: list[object],
+) -> None:
+    load()
+    assert not Message.objects.filter(state="planned", due_at__lte=NOON).exists()
+    sent = Message.objects.filter(state="sent")
+    assert sent.count() > 200
+    assert not sent.filter(sent_at__gt=NOON).exists()
+    states = set(Message.objects.values_list("state", flat=True))
+    assert {"sent", "planned", "cancelled", "suppressed"} <= states
+    assert mailoutbox == []
+
+
+@pytest.mark.django_db
+def test_names_read_back_and_people_are_found() -> None:
+    load()
+    person = Person.objects.select_related("key").earliest("created_at")
+    assert person in people.persons_named(person.name)
+    attendance = Attendance.objects.select_related("person__key").filter(role="booker")[0]
+    assert list(Attendance.objects.opened_by(factories.token_hash(attendance.token))) == [
+        attendance
+    ]
+
+
+@pytest.mark.django_db
+def test_there_are_times_to_book() -> None:
+    load()
+    today = NOON.date()
+    for service in Service.objects.all():
+        found = offers.open_times(
+            service=service,
+            counselor=None,
+            from_on=today,
+            to_on=today + timedelta(days=14),
+            zone="America/New_York",
+            now=NOON,
+        )
+        assert len(found) > 5, service.slug
+
+
+@pytest.mark.django_db
+def test_a_larger_practice_has_more_counselors_and_is_clean_too() -> None:
+    load(cases=150)
+    assert Counselor.objects.count() > 3
+    assert invariants.breaches(NOON) == []
+
+
+# --- whom it refuses -----------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_outside_demo_mode_it_refuses(settings: Settings) -> None:
+    settings.DUET = settings.DUET | {"MODE": "production"}
+    with pytest.raises(CommandError, match="in demo mode only"):
+        call_command("demo")
+    assert not Practice.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("arguments", [[], ["--reset"]])
+def test_over_a_practice_of_somebodys_own_it_refuses(arguments: list[str]) -> None:
+    factories.practice()
+    factories.ana()
+    with pytest.raises(CommandError, match="isn't the demo: nothing was changed"):
+        call_command("demo", *arguments)
+    assert Person.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_over_somebody_elses_users_it_refuses() -> None:
+    get_user_model().objects.create_user(username="olive")
+    with pytest.raises(CommandError, match="users with the names"):
+        call_command("demo")
+
+
+@pytest.mark.django_db
+def test_twice_is_refused_and_reset_loads_anew() -> None:
+    load(cases=5)
+    with pytest.raises(CommandError, match="loaded already"):
+        call_command("demo")
+    person = Person.objects.earliest("created_at").pk
+    out = StringIO()
+    call_command("demo", "--reset", "--cases", "6", stdout=out)
+    assert "Loaded 6 cases" in out.getvalue()
+    assert Case.objects.count() == 6
+    assert not Person.objects.filter(pk=person).exists()
+    assert AuditEntry.objects.filter(verb=loading.LOADED).count() == 1
+    assert invariants.breaches(timezone.now()) == []
+
+
+@pytest.mark.django_db
+def test_a_load_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "_analyze", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        load(cases=5)
+    assert not Practice.objects.exists()
+    assert not Person.objects.exists()
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "1.5", "٣", "100001", "x"])
+def test_a_number_of_cases_that_is_none_is_refused(count: str) -> None:
+    with pytest.raises(CommandError, match="whole number"):
+        call_command("demo", "--cases", count)
+
+
+@pytest.mark.django_db
+def test_the_printed_passwords_sign_in() -> None:
+    out = StringIO()
+    call_command("demo", "--cases", "3", stdout=out)
+    roles = []
+    for username, password, role in sign_ins():
+        user = get_user_model().objects.get(username=username)
+        assert user.check_password(password)
+        assert re.search(rf"{username} +{password} +{role}", out.getvalue())
+        assert user.duet_member.roles == [role]
+        roles.append(role)
+    assert sorted(roles) == ["counselor", "counselor", "counselor", "owner", "staff"]
