@@ -59,6 +59,11 @@ class Letter:
             if not part.is_multipart() and part.get_content_type() not in BODIES
         ]
 
+    @property
+    def attachment_names(self) -> list[str]:
+        """Return a name for each attachment. (In a template a part's methods read as headers.)"""
+        return [part.get_filename() or part.get_content_type() for part in self.attachments]
+
     def _part(self, kind: str) -> str:
         body = self.message.get_body(preferencelist=(kind,))
         return str(body.get_content()) if body else ""
