@@ -5,11 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from uuid import UUID
+from datetime import datetime, timedelta
 
-from django.db import DatabaseError, transaction
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Q
 
 from clients.actions import audit
 from clients.channels.letter import Answer, Channel, Subject, Unreachable
@@ -26,6 +25,24 @@ _BATCH = 20
 _STRIKES = 3
 # Rows that are too late are ended in portions of this size.
 _LATE = 1_000
+
+# What was read with a claim is believed for so long; then the rest of it is claimed anew.
+_FRESH = timedelta(seconds=5)
+
+# The three statements of every letter are written out, since building them costs more than
+# running them. The row is ours while it is claimed until the moment that we set.
+_LOCK = """
+SELECT c.permission, c.bounced_at
+  FROM duet_clients_message m
+  LEFT JOIN duet_clients_safecontact c ON c.person_id = m.person_id AND c.channel = m.channel
+ WHERE m.id = %s AND m.state = 'claimed' AND m.next_try_at = %s
+   FOR UPDATE OF m"""
+_SENDING = """
+UPDATE duet_clients_message
+   SET state = 'sending', attempts = attempts + 1, next_try_at = %s WHERE id = %s"""
+_SENT = """
+UPDATE duet_clients_message SET state = 'sent', reason = '', sent_at = %s
+ WHERE id = %s AND state = 'sending' AND next_try_at = %s"""
 
 _AUDITED = {
     ledger.SENT: "message.sent",
@@ -56,10 +73,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """Rows that are ours until `until`: id and channel, in the order of sending."""
+    """Rows that are ours until `until`, in the order of sending, as they were at `made_at`."""
 
-    rows: Sequence[tuple[UUID, str]]
-    until: datetime
+    messages: Sequence[Message]
+    made_at: datetime
+
+    @property
+    def until(self) -> datetime:
+        return self.made_at + ledger.LEASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +90,7 @@ class _Ready:
     message: Message
     to: str
     wire: bytes
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +128,10 @@ class _Scan:
             self.down[kind] = error.code
         return kind not in self.down
 
+    def is_old(self, claim: _Claim) -> bool:
+        """Whether what was read with a claim may have changed since: addresses, places."""
+        return self.clock() > claim.made_at + _FRESH
+
     def note(self, kind: str, answer: Answer) -> None:
         """Learn from an answer whether the channel's server is worth another dialog."""
         if answer.heard not in {Heard.UNREACHABLE, Heard.LOST}:
@@ -136,9 +162,9 @@ def send_due(
     try:
         while limit > 0:
             claim = _claim(scan, min(_BATCH, limit))
-            if not claim.rows:
+            if not claim.messages:
                 break
-            limit -= len(claim.rows)
+            limit -= len(claim.messages)
             _work_off(scan, claim)
     finally:
         for channel in scan.channels.values():
@@ -184,13 +210,16 @@ def _claim(scan: _Scan, size: int) -> _Claim:
         .filter(subject_kind__in=list(scan.subjects))
         .exclude(state=ledger.SENDING)
         .exclude(channel__in=list(scan.down))
+        .select_related("person__key")
         .order_by("about_at", "due_at")
-        .select_for_update(skip_locked=True)
+        .select_for_update(of=("self",), skip_locked=True)
     )
-    claim = _Claim(list(due.values_list("pk", "channel")[:size]), now + ledger.LEASE)
-    Message.objects.filter(pk__in=[pk for pk, _ in claim.rows]).update(
+    claim = _Claim(list(due[:size]), now)
+    Message.objects.filter(pk__in=[message.pk for message in claim.messages]).update(
         state=ledger.CLAIMED, next_try_at=claim.until
     )
+    for message in claim.messages:
+        message.state, message.next_try_at = Message.State.CLAIMED, claim.until
     return claim
 
 
@@ -203,43 +232,51 @@ def _work_off(scan: _Scan, claim: _Claim) -> None:
     What became of a letter is written in the transaction that takes up the next: one commit for
     each letter, and never more than one row in `sending`, which is all that a kill can double.
     """
+    _read_subjects(scan, claim)
     told: _Told | None = None
-    locked: list[tuple[UUID, str]] = []
-    for pk, kind in claim.rows:
-        if not scan.ready(kind):
+    locked: list[Message] = []
+    for place, message in enumerate(claim.messages):
+        if place > 0 and scan.is_old(claim):
+            break
+        if not scan.ready(message.channel):
             continue
-        taken = _step(scan, claim, pk, told)
+        taken = _step(scan, claim, message, told)
         if taken is None:
-            locked.append((pk, kind))
+            locked.append(message)
         told = _send(scan, taken) if isinstance(taken, _Ready) else None
     _settle_alone(scan, told)
-    for pk, kind in locked:
+    for message in locked:
         # Somebody was changing its plan. With nothing else in hand, waiting for them is safe.
-        if scan.ready(kind):
-            taken = _step(scan, claim, pk, None, wait=True)
+        if not scan.is_old(claim) and scan.ready(message.channel):
+            taken = _step(scan, claim, message, None, wait=True)
             _settle_alone(scan, _send(scan, taken) if isinstance(taken, _Ready) else None)
-    _release(scan, claim)
+    _give_back(scan, claim)
+
+
+def _read_subjects(scan: _Scan, claim: _Claim) -> None:
+    """Let the subjects read what their letters need, for all of a claim at once."""
+    for kind, subject in scan.subjects.items():
+        subject.read([message for message in claim.messages if message.subject_kind == kind])
 
 
 def _step(
-    scan: _Scan, claim: _Claim, pk: UUID, told: _Told | None, *, wait: bool = False
+    scan: _Scan, claim: _Claim, message: Message, told: _Told | None, *, wait: bool = False
 ) -> "_Ready | Fate | None":
     """Write what became of the letter before, and take up the next; see `_take`."""
     try:
         with _together(scan):
             _settle(scan, told)
-            return _take(scan, claim, pk, wait=wait)
+            return _take(scan, claim, message, wait=wait)
     except DatabaseError as error:
-        logger.error("Message %s can't be looked at: %s", pk, type(error).__name__)
+        logger.error("Message %s can't be looked at: %s", message.pk, type(error).__name__)
     # The letter before isn't to suffer for it, and the connection may have been at fault.
     _settle_alone(scan, told)
     try:
         with _together(scan):
-            return _take(scan, claim, pk, wait=wait)
+            return _take(scan, claim, message, wait=wait)
     except DatabaseError:
         with _together(scan):
-            message = _ours(claim, pk).select_for_update().first()
-            return _unwritable(scan, message) if message else None
+            return _unwritable(scan, message)
 
 
 @contextmanager
@@ -254,52 +291,42 @@ def _together(scan: _Scan) -> Iterator[None]:
         raise
 
 
-def _ours(claim: _Claim, pk: UUID) -> "QuerySet[Message]":
-    """The row, if this claim still holds: a changed plan or an ended lease takes it away."""
-    return Message.objects.filter(pk=pk, state=ledger.CLAIMED, next_try_at=claim.until)
-
-
-def _take(scan: _Scan, claim: _Claim, pk: UUID, *, wait: bool) -> "_Ready | Fate | None":
+def _take(scan: _Scan, claim: _Claim, message: Message, *, wait: bool) -> "_Ready | Fate | None":
     """Lock a row, look at its subject again, and set it to `sending`.
 
     Returns what is to leave, or the row's fate if it isn't to go; None if the row is no longer
-    ours or, unless told to wait, somebody else holds it just now.
+    ours (a changed plan or an ended lease takes it away) or, unless told to wait, somebody else
+    holds it just now.
     """
-    contact = SafeContact.objects.filter(person=OuterRef("person"), channel=OuterRef("channel"))
-    message = (
-        _ours(claim, pk)
-        .select_related("person__key")
-        .annotate(
-            permission=Subquery(contact.values("permission")[:1]),
-            bounced_at=Subquery(contact.values("bounced_at")[:1]),
-        )
-        .select_for_update(of=("self",), skip_locked=not wait)
-        .first()
-    )
-    if message is None:
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK if wait else f"{_LOCK} SKIP LOCKED", [message.pk, claim.until])
+        contact = cursor.fetchone()
+    if contact is None:
         return None
     now = scan.clock()
     try:
-        taken = _unfit(scan, message, now) or _written(scan, message, now)
+        taken = _unfit(scan, message, contact, now) or _written(scan, message, now)
     except DatabaseError:
         raise
     except Exception as error:
         # Whatever the subject or a template does: this row waits, the others go on. The text of
         # the error isn't logged, since it may quote a person.
-        logger.error("Message %s can't be written: %s", pk, type(error).__name__)
+        logger.error("Message %s can't be written: %s", message.pk, type(error).__name__)
         return _unwritable(scan, message)
     if isinstance(taken, Fate):
         _bring(scan, message, taken, now)
         return taken
-    lease = now + ledger.LEASE
-    _bring(scan, message, Fate(ledger.SENDING, message.reason, lease), now)
-    message.state, message.next_try_at = Message.State.SENDING, lease
-    message.attempts += 1
+    # Set on the object only when the transaction is through: see `_send`.
+    with connection.cursor() as cursor:
+        cursor.execute(_SENDING, [taken.until, message.pk])
     return taken
 
 
-def _unfit(scan: _Scan, message: Message, now: datetime) -> Fate | None:
+def _unfit(
+    scan: _Scan, message: Message, contact: tuple[str | None, datetime | None], now: datetime
+) -> Fate | None:
     """Why a message isn't to go after all; None while it is."""
+    permission, bounced_at = contact
     late = _too_late(message, now)
     if late is not None:
         return late
@@ -310,21 +337,24 @@ def _unfit(scan: _Scan, message: Message, now: datetime) -> Fate | None:
     if channel is None:
         return Fate(ledger.SUPPRESSED, "no_channel")
     return ledger.may_write(
-        permission=message.permission,  # type: ignore[attr-defined]
-        bounced=message.bounced_at is not None,  # type: ignore[attr-defined]
+        permission=permission,
+        bounced=bounced_at is not None,
         has_address=channel.address(message.person) is not None,
     )
 
 
 def _written(scan: _Scan, message: Message, now: datetime) -> _Ready:
     letter = scan.subjects[message.subject_kind].render(message)
-    return _Ready(message, letter.to, scan.channels[message.channel].write(letter, now))
+    wire = scan.channels[message.channel].write(letter, now)
+    return _Ready(message, letter.to, wire, now + ledger.LEASE)
 
 
 def _send(scan: _Scan, ready: _Ready) -> _Told:
     """Speak to the server; nothing is locked meanwhile."""
     message = ready.message
-    if scan.clock() > message.next_try_at - ledger.DIALOG:
+    message.state, message.next_try_at = Message.State.SENDING, ready.until
+    message.attempts += 1
+    if scan.clock() > ready.until - ledger.DIALOG:
         # This process stood still: another one may take the row at any moment.
         return _Told(message, Answer(Heard.UNREACHABLE, "stalled"))
     answer = scan.channels[message.channel].send(ready.to, ready.wire)
@@ -356,22 +386,38 @@ def _settle(scan: _Scan, told: _Told | None) -> None:
         now=now,
         window_ends_at=message.window_ends_at,
     )
-    _bring(scan, message, fate, now)
+    if fate.state == ledger.SENT:
+        _mark_sent(scan, message, now)
+    else:
+        _bring(scan, message, fate, now)
     if answer.address_dead:
         SafeContact.objects.filter(
             person=message.person_id, channel=message.channel, bounced_at=None
         ).update(bounced_at=now)
 
 
-def _release(scan: _Scan, claim: _Claim) -> None:
-    """Give back at once what a channel that is down can't send now."""
+def _mark_sent(scan: _Scan, message: Message, now: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_SENT, [now, message.pk, message.next_try_at])
+        if not cursor.rowcount:
+            return
+    scan.counts[ledger.SENT] += 1
+    _tell(scan, message, Fate(ledger.SENT), now)
+
+
+def _give_back(scan: _Scan, claim: _Claim) -> None:
+    """Give back at once what isn't sent now: its channel is down, or the claim has grown old."""
+    left = Message.objects.filter(
+        pk__in=[message.pk for message in claim.messages],
+        state=ledger.CLAIMED,
+        next_try_at=claim.until,
+    )
     for kind, code in scan.down.items():
-        scan.counts["released"] += Message.objects.filter(
-            pk__in=[pk for pk, _ in claim.rows],
-            channel=kind,
-            state=ledger.CLAIMED,
-            next_try_at=claim.until,
-        ).update(state=ledger.PLANNED, next_try_at=scan.clock(), reason=code)
+        scan.counts["released"] += left.filter(channel=kind).update(
+            state=ledger.PLANNED, next_try_at=scan.clock(), reason=code
+        )
+    if scan.is_old(claim):
+        left.update(state=ledger.PLANNED, next_try_at=scan.clock())
 
 
 # --- one row -----------------------------------------------------------------------------------
@@ -403,24 +449,27 @@ def _bring(
     changes: dict[str, object] = {"state": fate.state, "reason": fate.reason}
     if fate.next_try_at is not None:
         changes["next_try_at"] = fate.next_try_at
-    if tried or fate.state == ledger.SENDING:
+    if tried:
         changes["attempts"] = message.attempts + 1
     if fate.state == ledger.UNCERTAIN:
         changes["uncertain_at"] = message.uncertain_at or now
-    if fate.state == ledger.SENT:
-        changes["sent_at"] = now
-    known = Message.objects.filter(pk=message.pk, state=message.state, attempts=message.attempts)
+    known = Message.objects.filter(
+        pk=message.pk, state=message.state, next_try_at=message.next_try_at
+    )
     if not known.update(**changes):
         return
-    if fate.state != ledger.SENDING:
-        scan.counts[fate.state] += 1
+    scan.counts[fate.state] += 1
     if fate.state in _AUDITED:
-        audit.record(
-            verb=_AUDITED[fate.state],
-            subject_kind="message",
-            subject_id=message.pk,
-            person_id=message.person_id,
-            by=scan.by,
-            now=now,
-            detail={"purpose": message.purpose, "reason": fate.reason},
-        )
+        _tell(scan, message, fate, now)
+
+
+def _tell(scan: _Scan, message: Message, fate: Fate, now: datetime) -> None:
+    audit.record(
+        verb=_AUDITED[fate.state],
+        subject_kind="message",
+        subject_id=message.pk,
+        person_id=message.person_id,
+        by=scan.by,
+        now=now,
+        detail={"purpose": message.purpose, "reason": fate.reason},
+    )

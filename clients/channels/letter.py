@@ -1,6 +1,7 @@
 """A letter as a channel takes it: written out, addressed, and fit to leave."""
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -108,8 +109,11 @@ class Channel(Protocol):
 class Subject(Protocol):
     """What messages of one kind are about; given by the app that knows it."""
 
+    def read(self, messages: Sequence[Message]) -> None:
+        """Read what the letters of these messages need, in few statements."""
+
     def still_due(self, message: Message) -> str | None:
-        """Read the subject anew: None while the message holds, else why not (a code)."""
+        """Look at the subject again: None while the message holds, else why not (a code)."""
 
     def render(self, message: Message) -> Letter:
         """Write the letter. Called right after `still_due`, in the same transaction."""

@@ -6,7 +6,7 @@ nothing of what it is for, who else comes or whom it is with. No text that a cli
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
@@ -31,7 +32,22 @@ from practice.models import Appointment, Attendance, Practice, Service
 from practice.rules import calendar_entry, cancellation, neutral, wall
 from practice.rules.calendar_entry import Entry, Method
 
+# One plain statement for each letter: it is what the sender pays for looking again.
+_STANDING: Final = """
+SELECT t.gate, t.state, a.state, a.sequence
+  FROM duet_practice_attendance t
+  JOIN duet_practice_appointment a ON a.id = t.appointment_id
+ WHERE t.id = %s AND t.person_id = %s"""
+
 _GONE: Final = frozenset({"cancelled", "declined"})
+_CONFIRMED: Final = frozenset({"confirmed"})
+# In which states of the appointment a letter holds; most want it confirmed.
+_HOLDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "requested": frozenset({"requested"}),
+        "moved": frozenset({"requested", "confirmed"}),
+    }
+)
 # Which letters bring the calendar entry; a reminder would only raise the same one again.
 _METHODS: Final[Mapping[str, Method]] = MappingProxyType(
     {
@@ -59,26 +75,40 @@ class AttendanceLetters:
 
     def __init__(self, practice: Practice) -> None:
         self._practice = practice
-        self._seen: tuple[UUID, Attendance] | None = None
+        self._attendances: dict[UUID, Attendance] = {}
+
+    def read(self, messages: Sequence[Message]) -> None:
+        """Read the attendances that these messages are about, with all that a letter says."""
+        rows = Attendance.objects.filter(pk__in=[message.subject_id for message in messages])
+        self._attendances = {
+            row.pk: row
+            for row in rows.select_related("appointment__service", "appointment__counselor")
+        }
 
     def still_due(self, message: Message) -> str | None:
-        """Read the attendance and its appointment anew: None while the letter holds."""
-        attendance = (
-            Attendance.objects.filter(pk=message.subject_id, person=message.person_id)
-            .select_related("appointment__service", "appointment__counselor")
-            .first()
-        )
-        if attendance is None:
+        """Look at the attendance and its appointment again: None while the letter holds."""
+        with connection.cursor() as cursor:
+            cursor.execute(_STANDING, [message.subject_id, message.person_id])
+            row = cursor.fetchone()
+        if row is None or message.subject_id not in self._attendances:
             return "no_attendance"
-        attendance.person = message.person
-        self._seen = (message.pk, attendance)
-        return why_not(purpose(message), message.version, attendance)
+        return why_not(purpose(message), message.version, Standing(*row))
 
     def render(self, message: Message) -> Letter:
-        """Write the letter from what `still_due` has just read."""
-        if self._seen is None or self._seen[0] != message.pk:
-            raise LookupError("A letter is written right after its subject was looked at.")
-        return _letter(message, self._seen[1], self._practice)
+        """Write the letter."""
+        attendance = self._attendances[message.subject_id]
+        attendance.person = message.person
+        return _letter(message, attendance, self._practice)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an attendance and its appointment stand at this moment: what letters depend on."""
+
+    gate: str
+    attendance: str
+    appointment: str
+    sequence: int
 
 
 def subjects() -> dict[str, Subject]:
@@ -92,25 +122,21 @@ def purpose(message: Message) -> str:
     return "reminder" if message.purpose.startswith("reminder-") else message.purpose
 
 
-def why_not(purpose: str, version: int, attendance: Attendance) -> str | None:
+def why_not(purpose: str, version: int, now: Standing) -> str | None:
     """Why a letter no longer holds, as a code; None while it does."""
-    appointment = attendance.appointment
-    gone = (
-        attendance.state == Attendance.State.CANCELLED
-        or appointment.state == Appointment.State.CANCELLED
-    )
-    if attendance.gate != Attendance.Gate.OPEN:
-        return f"gate_{attendance.gate}"
+    gone = "cancelled" in (now.attendance, now.appointment)
+    if now.gate != Attendance.Gate.OPEN:
+        return f"gate_{now.gate}"
     if purpose in _GONE:
         return None if gone else "not_cancelled"
     if gone:
         return "cancelled"
-    if version != appointment.sequence:
+    if version != now.sequence:
+        # The times that it tells are no longer true; the move has planned another.
         return "moved"
-    expected = Appointment.State.REQUESTED if purpose == "requested" else "confirmed"
-    if purpose == "moved" and appointment.state in Appointment.TAKES_PLACE:
-        return None
-    return None if appointment.state == expected else f"state_{appointment.state}"
+    return (
+        None if now.appointment in _HOLDS.get(purpose, _CONFIRMED) else "state_" + now.appointment
+    )
 
 
 def zone_words(zone: str) -> str:

@@ -1,6 +1,7 @@
 """What the tests of messages share: rows about nothing in particular, a clock, a plain subject."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,6 +38,9 @@ class Plain:
     why_not: dict[uuid.UUID, str] = field(default_factory=dict)
     broken: set[uuid.UUID] = field(default_factory=set)
     looked_at: list[uuid.UUID] = field(default_factory=list)
+
+    def read(self, messages: Sequence[Message]) -> None:
+        pass
 
     def still_due(self, message: Message) -> str | None:
         self.looked_at.append(message.pk)

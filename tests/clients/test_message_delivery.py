@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from email.message import EmailMessage
-from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -14,7 +13,7 @@ from pytest_django import Settings
 
 from clients.actions import delivery, messages
 from clients.models import AuditEntry, Message, SafeContact
-from clients.rules.ledger import LEASE, Fate
+from clients.rules.ledger import LEASE
 from tests import factories, smtp_peer
 from tests.clients.message_cast import NOW, Clock, Plain, row, scan, talk_to
 from tests.smtp_peer import Behave, Peer
@@ -431,26 +430,24 @@ def test_without_the_claim_the_same_race_sends_copies(
     """The control: what the test above proves is the claim's work."""
 
     def claim_without_locks(scan: delivery._Scan, size: int) -> delivery._Claim:
-        due = Message.objects.takeable(scan.clock()).order_by("about_at")
-        return delivery._Claim(list(due.values_list("pk", "channel")[:size]), NOW)
+        due = Message.objects.takeable(scan.clock()).select_related("person__key")
+        return delivery._Claim(list(due.order_by("about_at")[:size]), scan.clock())
 
     def take_without_looking(
-        scan: delivery._Scan, claim: delivery._Claim, pk: UUID, *, wait: bool
+        scan: delivery._Scan, claim: delivery._Claim, message: Message, *, wait: bool
     ) -> delivery._Ready:
-        message = Message.objects.select_related("person__key").get(pk=pk)
-        message.state, message.next_try_at = Message.State.SENDING, NOW + LEASE
         return delivery._written(scan, message, scan.clock())
+
+    def settle_without_care(scan: delivery._Scan, told: delivery._Told | None) -> None:
+        if told is not None:
+            Message.objects.filter(pk=told.message.pk).update(state="sent", sent_at=NOW)
 
     rows(60)
     monkeypatch.setattr(delivery, "_claim", claim_without_locks)
     monkeypatch.setattr(delivery, "_take", take_without_looking)
-    monkeypatch.setattr(delivery, "_bring", _bring_without_care)
+    monkeypatch.setattr(delivery, "_settle", settle_without_care)
     _at_once(4)
     assert len(peer.taken) > 60
-
-
-def _bring_without_care(scan: delivery._Scan, message: Message, fate: Fate, now: object) -> None:
-    Message.objects.filter(pk=message.pk).update(state="sent", sent_at=now)
 
 
 def _at_once(count: int) -> list[messages.Outcome]:
@@ -526,7 +523,7 @@ def test_a_row_that_somebody_holds_is_waited_for_only_with_empty_hands(peer: Pee
 
     def claim_then_lock(scan: delivery._Scan, size: int) -> delivery._Claim:
         claim = real(scan, size)
-        if claim.rows:
+        if claim.messages:
             thread.start()
             assert holding.wait(10)
         return claim
