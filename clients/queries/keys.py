@@ -5,11 +5,17 @@ from clients.rules import envelope
 
 
 def check_keys() -> None:
-    """Refuses (KeyRefused, one sentence) when no key is set or it can't open the index key."""
+    """Refuses (KeyRefused, one sentence) a ring that lacks a key which locks records, or is wrong.
+
+    One data key is opened for each key-encryption key in use, so that a ring which opens only the
+    older half of the records is refused too.
+    """
     keyring()
-    row = DataKey.objects.filter(purpose=DataKey.Purpose.INDEX).first()
-    if row is not None:
-        row.plain()
+    locked = DataKey.objects.filter(wrapped__isnull=False)
+    for kek_id in sorted(set(locked.order_by().values_list("kek_id", flat=True).distinct())):
+        row = locked.filter(kek_id=kek_id).first()
+        if row is not None:
+            row.plain()
 
 
 def index_key() -> bytes:

@@ -174,6 +174,19 @@ def test_a_new_first_key_locks_what_is_new_and_the_old_one_still_opens(ring: Rin
     keys.check_keys()
 
 
+@pytest.mark.parametrize("kept", ["oak", "elm"])
+def test_a_ring_that_opens_only_some_records_is_refused(ring: Ring, kept: str) -> None:
+    ring("oak")
+    factories.ana()
+    ring("elm", "oak")
+    factories.ben()
+    keys.check_keys()
+    ring(kept)
+    gone = "elm" if kept == "oak" else "oak"
+    with pytest.raises(KeyRefused, match=f"the key '{gone}', which DUET_NOTES_KEY doesn't hold"):
+        keys.check_keys()
+
+
 def test_a_destroyed_key_leaves_nothing_to_read() -> None:
     ana = factories.ana()
     DataKey.objects.filter(pk=ana.key_id).update(wrapped=None, destroyed_at=NOW)
