@@ -98,7 +98,7 @@ COUNSELORS: Final = (
         ("es", "en"),
         "By video, in Spanish and English. For pairs who live between two places or languages.",
         None,
-        _days("0 1 2 3 4", (600, 840), (960, 1200)),
+        _days("0 1 2 3 4", (780, 1020), (1080, 1260)),
     ),
 )
 

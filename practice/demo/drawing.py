@@ -184,6 +184,9 @@ def draw(*, count: int, now: datetime, seed: int = SEED) -> Diary:
         story = _STORIES[number // len(cards) % len(_STORIES)]
         visits = _Drafting(rng, books[who], story, minute).visits(soon=number == 0)
         persons = crowd.persons(number, books[who].zone, story)
+        if number == 0:
+            # Nothing may hold back the one reminder that leaves by itself, at night either.
+            persons = tuple(replace(one, permission="neutral", quiet=None) for one in persons)
         diary.cases.append(CaseDraft(number, who, persons, story.state, visits))
     if count:
         _overbook(diary, minute)

@@ -152,14 +152,16 @@ def test_the_auditor_finds_nothing_amiss_on_any_day_of_the_week(days: int) -> No
 
 
 @pytest.mark.django_db
-def test_one_reminder_is_about_to_leave() -> None:
-    load()
-    soon = Message.objects.filter(state="planned", due_at__lte=NOON + timedelta(minutes=3))
-    assert {row.purpose for row in soon} == {"reminder-120"}
-    starts = NOON + timedelta(minutes=drawing.SOON)
+@pytest.mark.parametrize("hours", [0, 8, 13])
+def test_one_reminder_is_about_to_leave_by_night_too(hours: int) -> None:
+    now = NOON + timedelta(hours=hours)
+    load(now, cases=6)
+    soon = Message.objects.filter(state="planned", due_at__lte=now + timedelta(minutes=3))
+    assert [row.purpose for row in soon] == ["reminder-120", "reminder-120"]
+    starts = now + timedelta(minutes=drawing.SOON)
     assert {row.about_at for row in soon} == {starts}
     appointment = Appointment.objects.get(period__startswith=starts)
-    assert appointment.created_at < NOON - timedelta(days=1)
+    assert appointment.created_at < now - timedelta(days=1)
 
 
 @pytest.mark.django_db
