@@ -352,7 +352,10 @@ def _book_held(
     with transaction.atomic():
         booked = booking.book(token=token, request=wanted, by=_VISITOR, now=now)
         attendance = booked.attendances[0]
-        partner = "" if wanted.partner is None else form.cleaned_data.get("partner_safe") or "no"
+        partner = ""
+        if wanted.partner:
+            # Whether both share an address is not told: the answer is the same.
+            partner = "yes" if wanted.partner_safe_to_invite and wanted.partner.email else "no"
         visit.drop_hold(request.session)
         visit.keep_zone(request.session, wanted.booker.zone)
         visit.keep_sent(

@@ -63,9 +63,7 @@ def test_an_unknown_service_leads_back_to_the_choice(
     assert "Please choose what you would like to book" in walk.text(response)
 
 
-def test_times_are_listed_by_day_in_the_zone_of_the_practice(
-    client: Client, talk: Service
-) -> None:
+def test_times_are_listed_by_day_in_the_zone_of_the_practice(client: Client, talk: Service) -> None:
     page = walk.text(client.get(f"/book/?service={talk.slug}"))
     assert "All times are in <b>New York time</b>" in page
     assert "Tue 12 Jan" in page

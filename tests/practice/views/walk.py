@@ -6,7 +6,6 @@ from html import unescape
 from typing import Any
 
 from django.apps import apps
-from django.http import HttpResponse
 from django.test import Client
 
 from practice.models import Service
@@ -44,13 +43,11 @@ def hidden(response: Any, name: str) -> str:
     return unescape(value[1]) if value else ""
 
 
-def hold(
-    client: Client, service: Service, start: datetime, *, counselor: str = "", **fields: str
-) -> Any:
+def hold(client: Client, talk: Service, start: datetime, /, **fields: str) -> Any:
     """Press the button of a time."""
     sent = {
-        "service": service.slug,
-        "counselor": counselor,
+        "service": talk.slug,
+        "counselor": "",
         "start": start.isoformat(),
         "who": "",
         "tz": "America/New_York",
@@ -58,22 +55,22 @@ def hold(
     return client.post("/book/hold/", sent | fields)
 
 
-def details(client: Client) -> HttpResponse:
+def details(client: Client) -> Any:
     """The form after a hold."""
-    response: HttpResponse = client.get("/book/details/")
+    response = client.get("/book/details/")
     assert response.status_code == 200
     return response
 
 
-def filled(page: Any, **fields: str) -> dict[str, str]:
+def filled(page: Any, /, **fields: str) -> dict[str, str]:
     """What the form sends: its hidden fields and what was typed."""
     kept = {name: hidden(page, name) for name in ("made", "service", "counselor", "start")}
     return kept | {"website": ""} | ANA | fields
 
 
-def book(client: Client, service: Service, start: datetime | None = None, **fields: str) -> Any:
+def book(client: Client, talk: Service, start: datetime | None = None, /, **fields: str) -> Any:
     """From a time to an appointment."""
-    assert hold(client, service, start or make.at(1, "10:00")).status_code == 302
+    assert hold(client, talk, start or make.at(1, "10:00")).status_code == 302
     return client.post("/book/details/", filled(details(client), **fields))
 
 
