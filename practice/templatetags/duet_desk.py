@@ -74,6 +74,41 @@ def message_words(state: str) -> str:
 
 
 @register.filter
+def reason_words(reason: str) -> str:
+    """Why a message is in its state; empty for what needs no explanation."""
+    if reason.startswith("gate_"):
+        return gate_words(reason.removeprefix("gate_"))
+    if reason.startswith("smtp_2"):
+        return ""
+    if reason.startswith("smtp_"):
+        code = reason.removeprefix("smtp_").partition("_")[0]
+        return _("the mail server refused it (%(code)s)") % {"code": code}
+    return {
+        "window_passed": _("it could not leave in time"),
+        "answer_lost": _("the mail server did not say whether it took it"),
+        "sender_died": _("the sender stopped while it was leaving"),
+        "safe_contact_no": _("this person asked not to be written to"),
+        "no_address": _("no address"),
+        "address_bounced": _("the address does not exist"),
+        "not_writable": _("it could not be written: tell the operator"),
+        "no_channel": _("no way to send it is set up"),
+        "no_mail_server": _("no mail server is set up"),
+        "sign_in_refused": _("the mail server refused our sign-in"),
+        "unreachable": _("the mail server could not be reached"),
+        "hung": _("the mail server did not answer"),
+        "dropped": _("the mail server hung up"),
+        "moved": _("the time changed"),
+        "cancelled": _("the appointment was cancelled"),
+        "declined": _("the request was declined"),
+        "left": _("this person or another cancelled"),
+        "accepted": _("the request was accepted"),
+        "rule_changed": _("the reminder rules changed"),
+        "contact_changed": _("the contact changed"),
+        "safe_contact": _("what this person said about contact changed"),
+    }.get(reason, reason)
+
+
+@register.filter
 def verb_words(verb: str) -> str:
     """What happened, in the past tense."""
     return {
