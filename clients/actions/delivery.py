@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from uuid import UUID, uuid4
 
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
@@ -40,12 +41,19 @@ SELECT c.permission, c.bounced_at
 _SENDING = """
 UPDATE duet_clients_message
    SET state = 'sending', attempts = attempts + 1, next_try_at = %s WHERE id = %s"""
+# With the entry that `audit.record` would write, in the same statement.
 _SENT = """
-UPDATE duet_clients_message SET state = 'sent', reason = '', sent_at = %s
- WHERE id = %s AND state = 'sending' AND next_try_at = %s"""
+WITH sent AS (
+  UPDATE duet_clients_message SET state = 'sent', reason = '', sent_at = %(now)s
+   WHERE id = %(id)s AND state = 'sending' AND next_try_at = %(until)s
+  RETURNING id, person_id, purpose)
+INSERT INTO duet_clients_auditentry
+       (id, at, actor_kind, actor_id, verb, subject_kind, subject_id, person_id, detail)
+SELECT %(entry)s, %(now)s, %(actor_kind)s, %(actor_id)s, 'message.sent', 'message', id, person_id,
+       jsonb_build_object('purpose', purpose)
+  FROM sent"""
 
 _AUDITED = {
-    ledger.SENT: "message.sent",
     ledger.FAILED: "message.failed",
     ledger.UNCERTAIN: "message.uncertain",
 }
@@ -397,12 +405,17 @@ def _settle(scan: _Scan, told: _Told | None) -> None:
 
 
 def _mark_sent(scan: _Scan, message: Message, now: datetime) -> None:
+    values: dict[str, datetime | UUID | str | None] = {
+        "id": message.pk,
+        "until": message.next_try_at,
+        "now": now,
+        "entry": uuid4(),
+        "actor_kind": scan.by.kind,
+        "actor_id": scan.by.id,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_SENT, [now, message.pk, message.next_try_at])
-        if not cursor.rowcount:
-            return
-    scan.counts[ledger.SENT] += 1
-    _tell(scan, message, Fate(ledger.SENT), now)
+        cursor.execute(_SENT, values)
+        scan.counts[ledger.SENT] += cursor.rowcount
 
 
 def _give_back(scan: _Scan, claim: _Claim) -> None:
@@ -460,16 +473,12 @@ def _bring(
         return
     scan.counts[fate.state] += 1
     if fate.state in _AUDITED:
-        _tell(scan, message, fate, now)
-
-
-def _tell(scan: _Scan, message: Message, fate: Fate, now: datetime) -> None:
-    audit.record(
-        verb=_AUDITED[fate.state],
-        subject_kind="message",
-        subject_id=message.pk,
-        person_id=message.person_id,
-        by=scan.by,
-        now=now,
-        detail={"purpose": message.purpose, "reason": fate.reason},
-    )
+        audit.record(
+            verb=_AUDITED[fate.state],
+            subject_kind="message",
+            subject_id=message.pk,
+            person_id=message.person_id,
+            by=scan.by,
+            now=now,
+            detail={"purpose": message.purpose, "reason": fate.reason},
+        )

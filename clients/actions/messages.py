@@ -9,6 +9,7 @@ from uuid import UUID
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
+from kombu.pools import producers
 
 from clients.actions.delivery import Outcome, send_due
 from clients.channels.letter import Subject
@@ -19,6 +20,19 @@ from clients.rules.actors import Actor
 __all__ = ["Outcome", "Replanned", "Subject", "Wanted", "replan", "ring", "send_due"]
 
 logger = logging.getLogger(__name__)
+
+# Seconds that a ring may take. Celery's own way to a broker that is away tries for six seconds,
+# `retry=False` or not, since it retries the connection too: a booking can't wait for that.
+_PATIENCE = 0.25
+_AT_ONCE_OR_NOT = {
+    "max_retries": 0,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
+    "connect_retries_timeout": _PATIENCE,
+    "socket_timeout": _PATIENCE,
+    "socket_connect_timeout": _PATIENCE,
+}
 
 _MOMENTS = ("due_at", "window_ends_at", "about_at")
 _Key = tuple[str, UUID, str, int]
@@ -102,7 +116,9 @@ def ring() -> None:
 def _ring() -> None:
     bell = str(settings.DUET.get("BELL", "practice.tasks.send_due"))
     try:
-        current_app.send_task(bell, retry=False, ignore_result=True)
+        broker = current_app.connection_for_write(transport_options=_AT_ONCE_OR_NOT)
+        with producers[broker].acquire(block=True, timeout=_PATIENCE) as producer:
+            current_app.send_task(bell, producer=producer, retry=False, ignore_result=True)
     except Exception as error:
         logger.warning("The bell %s isn't heard: %s", bell, type(error).__name__)
 

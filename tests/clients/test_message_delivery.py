@@ -65,7 +65,8 @@ def test_an_audit_entry_tells_of_each_letter_without_a_word_about_the_person(pee
     scan()
     entry = AuditEntry.objects.get(verb="message.sent")
     assert (entry.subject_id, entry.person_id) == (message.pk, message.person_id)
-    assert entry.detail == {"purpose": "reminder-120", "reason": ""}
+    assert entry.detail == {"purpose": "reminder-120"}
+    assert (entry.actor_kind, entry.subject_kind, entry.at) == ("system", "message", NOW)
 
 
 def test_a_hundred_letters_go_over_one_connection_by_what_begins_first(peer: Peer) -> None:
@@ -535,13 +536,3 @@ def test_a_row_that_somebody_holds_is_waited_for_only_with_empty_hands(peer: Pee
     thread.join()
     assert outcome.sent == 3
     assert peer.ids()[-1] == f"<{held.pk}@elm.example.org>"
-
-
-def test_the_ring_of_a_bell_without_redis_is_short_and_silent(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*args: object, **options: object) -> None:
-        raise OSError("no broker")
-
-    monkeypatch.setattr("clients.actions.messages.current_app.send_task", refuse)
-    messages._ring()
