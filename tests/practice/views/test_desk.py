@@ -3,6 +3,7 @@
 import uuid
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -301,7 +302,7 @@ def test_a_move_over_another_one_shows_it_first(
 
 
 def hand(client: Client, service: Service, start: datetime, /, **fields: str) -> Any:
-    local = start.astimezone(make.ZoneInfo("America/New_York"))
+    local = start.astimezone(ZoneInfo("America/New_York"))
     sent = {
         "service": service.slug,
         "counselor": "iris",
