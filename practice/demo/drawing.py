@@ -53,6 +53,8 @@ class Visit:
     # When it was moved to where it is, and from where.
     moved: int | None = None
     moved_from: int | None = None
+    # When the partner said that they can't come; the other one still does.
+    partner_left: int | None = None
 
     @property
     def end(self) -> int:
@@ -96,6 +98,7 @@ class _Story:
     partner: str = "confirmed"
     gate: str = "open"
     moved: bool = False
+    leaves: bool = False
 
 
 _TWO, _ONE, _TALK, _LONG = "couple-session", "individual-session", "consultation", "long-session"
@@ -103,7 +106,7 @@ _TWO, _ONE, _TALK, _LONG = "couple-session", "individual-session", "consultation
 # Four meet today, the others on the days around it. `at` is the wished-for minute of the day.
 _STORIES: Final = (
     _Story(2, "active", _TWO, 0, 570, past=5, coming=2),
-    _Story(2, "active", _TWO, 0, 840, rhythm=14, past=3, coming=1, partner="expected"),
+    _Story(2, "active", _TWO, 0, 840, rhythm=14, past=3, coming=1, partner="expected", leaves=True),
     _Story(1, "active", _ONE, 0, 690, past=4, coming=1),
     _Story(2, "enquiry", _TALK, 0, 960, partner="expected"),
     _Story(2, "active", _TWO, 1, 660, past=3, coming=1, gate="shared_address"),
@@ -244,6 +247,8 @@ class _Drafting:
         for ahead in range(1, story.coming + 1):
             on = anchor + timedelta(days=ahead * story.rhythm)
             self._add(visits, story.service, on, outcome="confirmed", partner="expected")
+            if story.leaves and visits[-1].start > self._now + 2 * wall.DAY:
+                visits[-1].partner_left = max(self._now - 5 * 60, visits[-1].booked + 10)
         return visits
 
     def _how_it_went(self) -> str:

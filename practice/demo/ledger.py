@@ -85,6 +85,12 @@ class History:
                 # The practice moved it, so everybody is asked anew.
                 attendance.state = Attendance.State.EXPECTED
             yield appointment.settled_at, "moved"
+        if visit.partner_left is not None:
+            partner = attendances[-1]
+            partner.state = Attendance.State.CANCELLED
+            partner.cancelled_at = wall.instant(visit.partner_left)
+            partner.cancel_reason = "Travelling for work that week."
+            yield partner.cancelled_at, "left"
         if visit.cancelled is not None:
             appointment.sequence += 1
             appointment.state = Appointment.State.CANCELLED
