@@ -21,10 +21,18 @@ def test_a_shut_gate_is_called_what_the_desk_calls_it() -> None:
 
 @pytest.mark.parametrize(
     "code",
-    (
-        "window_passed answer_lost sender_died safe_contact_no no_address address_bounced"
-        " not_writable no_channel unreachable rule_changed"
-    ).split(),
+    [
+        "window_passed",
+        "answer_lost",
+        "sender_died",
+        "safe_contact_no",
+        "no_address",
+        "address_bounced",
+        "not_writable",
+        "no_channel",
+        "unreachable",
+        "rule_changed",
+    ],
 )
 def test_a_code_never_reaches_the_page(code: str) -> None:
     assert "_" not in duet_desk.reason_words(code)
