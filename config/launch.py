@@ -39,7 +39,14 @@ ALONE = frozenset(
     }
 )
 
+# Names that the holder of a data directory tells the other commands, where it has them.
+SHARED = ("DATABASE_URL", "REDIS_URL", "EMAIL_URL", "DUET_BASE_URL", "DUET_MAILBOX_PORT")
+
+# Commands that send mail: in a demo that is not running, a mail sink is started for them too.
+MAILING = frozenset({"send_due"})
+
 started: Embedded | None = None  # what this process started and stops at its end
+sink: supervisor.Program | None = None
 
 
 def data_dir() -> Path:
@@ -69,25 +76,28 @@ def prepare(arguments: Sequence[str]) -> None:
         _prepare_up(folder, arguments)
     elif state.is_held(folder):
         _share(folder)
-    else:
+    elif os.environ.get("DUET_MODE") == "demo" or not (
+        _named("DATABASE_URL") and _named("REDIS_URL")
+    ):
         start_for(folder, arguments)
 
 
 def start_for(folder: Path, arguments: Sequence[str]) -> None:
     """Start the servers that the environment does not name, and say so in the state file."""
-    global started
+    global started, sink
     mode = os.environ.get("DUET_MODE", "").strip() or "production"
     started = Embedded(folder, postgres=not _named("DATABASE_URL"), redis=not _named("REDIS_URL"))
-    names = {
-        **started.environment(),
-        "DATABASE_URL": os.environ.get("DATABASE_URL") or started.environment()["DATABASE_URL"],
-        "REDIS_URL": os.environ.get("REDIS_URL") or started.environment()["REDIS_URL"],
-        "DUET_DATA_DIR": str(folder),
-        "DUET_MODE": mode,
-    }
+    names = {name: os.environ[name] for name in SHARED if _named(name)}
+    names |= {**started.environment(), "DUET_DATA_DIR": str(folder), "DUET_MODE": mode}
     if mode == "demo":
         names |= state.demo_environment(folder, os.environ)
     os.environ.update(names)
+    if mode == "demo" and arguments[1] in MAILING and not _named("EMAIL_URL"):
+        port = supervisor.free_port()
+        logs = state.make_private(folder / "logs")
+        sink = supervisor.mail_sink(port, folder / "mail", logs)
+        sink.start()
+        os.environ["DUET_MAILBOX_PORT"] = str(port)
     command = shlex.join(["manage.py", *arguments[1:]])
     state.write_state(folder, state.State(os.getpid(), command, mode, "", names))
 
@@ -108,8 +118,9 @@ def main(arguments: Sequence[str]) -> None:
         sys.stderr.write(f"{refusal}\n")
         raise SystemExit(CONFIG_ERROR) from None
     finally:
-        if started:
-            started.stop()
+        for one in (sink, started):
+            if one:
+                one.stop()
 
 
 def _prepare_up(folder: Path, arguments: Sequence[str]) -> None:

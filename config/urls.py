@@ -1,7 +1,5 @@
 """Routes of the stand-alone site: its own few, and the apps'."""
 
-from importlib.util import find_spec
-
 from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, include, path
 
@@ -29,9 +27,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "dev/mailbox/<str:key>/<int:number>/", views.mailbox_attachment, name="mailbox-attachment"
     ),
-    *(
-        path("", include(f"{app}.urls"))
-        for app in ("clients", "practice")
-        if find_spec(f"{app}.urls")
-    ),
+    path("", include("practice.urls")),
 ]

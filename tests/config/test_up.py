@@ -35,7 +35,10 @@ def test_its_state_and_its_secrets_are_private_files(running: Site) -> None:
         assert stat.S_IMODE((running.folder / name).stat().st_mode) == 0o600
     assert running.state.mode == "demo"
     assert running.state.address == f"http://localhost:{running.port}"
-    assert running.state.environment["DATABASE_URL"].startswith("postgresql://")
+    told = running.state.environment
+    assert told["DATABASE_URL"].startswith("postgresql://")
+    assert told["DUET_BASE_URL"] == running.state.address
+    assert int(told["DUET_MAILBOX_PORT"])
 
 
 def test_other_commands_use_its_servers(running: Site) -> None:
