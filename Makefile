@@ -8,6 +8,7 @@ PORT ?= 8000
 PY = .venv/bin/python
 PYTEST = $(PY) -m pytest
 ARGS ?=
+PAGES ?= / /book/ /accounts/login/ /dev/mailbox/
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check fix bench faults screens lock site development
@@ -26,11 +27,11 @@ faults: development  ## the long form of the fault tests
 	@FAULTS=long $(PYTEST) -m "faults or races" $(ARGS)
 
 bench: development  ## measure against the goals in benchmarks/
-	@for program in $(wildcard benchmarks/bench_*.py); do $(PY) $$program || exit 1; done
+	@for program in $(wildcard benchmarks/[a-z]*.py); do $(PY) $$program || exit 1; done
 
-screens: development  ## pictures of every page, phone and desktop, into build/screens
+screens: development  ## pictures of a running site's PAGES, phone and desktop, light and dark
 	@$(PY) -m tests.chromium
-	@SCREENS=build/screens $(PYTEST) tests/journeys -m browser -k screens $(ARGS)
+	@$(PY) -m tests.screens --base http://localhost:$(PORT) $(PAGES) $(ARGS)
 
 check: development  ## lint, types, import contracts, migrations, deployment check
 	$(PY) -m ruff check .
@@ -53,4 +54,4 @@ lock:  ## compile the requirements' lock files (needs uv)
 
 site development:
 	@test -n "$(PYTHON)" || { echo "Duet needs Python 3.11 or later: there is none on PATH."; exit 1; }
-	@$(PYTHON) config/venv.py $(if $(filter development,$@),--dev)
+	@$(PYTHON) -I config/install.py $(if $(filter development,$@),--dev)

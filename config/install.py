@@ -1,9 +1,10 @@
 """Makes .venv and installs the locked requirements into it; needs nothing but Python.
 
-    python3 config/venv.py         what the site needs
-    python3 config/venv.py --dev   and what tests and checks need
+    python3 -I config/install.py         what the site needs
+    python3 -I config/install.py --dev   and what tests and checks need
 
-Run as a file, before anything is installed, so it imports only the standard library.
+Run as a file, before anything is installed, so it imports only the standard library (and -I keeps
+its neighbours here from being taken for it).
 """
 
 import fcntl
