@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clients.models import Message
 from clients.rules import ledger
 from clients.rules.ledger import Heard
 
@@ -14,8 +15,6 @@ FAR = NOW + timedelta(days=2)
 
 
 def test_every_state_of_the_table_is_in_the_model() -> None:
-    from clients.models import Message
-
     assert set(ledger.TRANSITIONS) == set(Message.State.values)
     assert all(set(to) <= set(Message.State.values) for to in ledger.TRANSITIONS.values())
 
