@@ -29,7 +29,7 @@ _FOCUS = """
   return {
     name: here.outerHTML.slice(0, 120),
     arrived: here === wanted || (here.type === "radio" && here.name === wanted.name),
-    visible: here.matches(":focus-visible, :focus-within") && (ring(here) || Boolean(card && ring(card))),
+    visible: here.matches(":focus-within") && (ring(here) || Boolean(card && ring(card))),
     inside: inside && Boolean(top) && (here.contains(top) || Boolean(card?.contains(top))
       || top.contains(here)),
   };
