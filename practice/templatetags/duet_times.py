@@ -89,7 +89,12 @@ def zone_words(zone: str) -> str:
 def when(moment: datetime, zone: str, style: str = "short") -> SafeString:
     """A `<time>` with the moment in words; style short, long or clock. The zone is not named."""
     words = {"short": in_zone, "long": long_in, "clock": clock_in}[style](moment, zone)
-    return format_html('<time datetime="{}">{}</time>', local(moment, zone).isoformat(), words)
+    marked = '<time class="long" datetime="{}">{}</time>'
+    return format_html(
+        marked if style == "long" else '<time datetime="{}">{}</time>',
+        local(moment, zone).isoformat(),
+        words,
+    )
 
 
 def _city(zone: str) -> str:
