@@ -33,6 +33,12 @@ def clock_in(moment: datetime, zone: str) -> str:
 
 
 @register.filter
+def clock_with_zone(moment: datetime, zone: str) -> str:
+    """14:30, Berlin time"""
+    return f"{clock_in(moment, zone)}, {zone_words(zone)}"
+
+
+@register.filter
 def in_zone(moment: datetime, zone: str) -> str:
     """Tue 8 Dec, 14:30"""
     reading = local(moment, zone)

@@ -55,7 +55,7 @@ def planned(attendance: Attendance) -> set[str]:
 def test_two_people_book_without_an_account(client: Client, talk: Service) -> None:
     assert walk.hold(client, talk, TEN, who="couple")["Location"] == "/book/details/"
     page = walk.details(client)
-    assert "Held for you until <b>08:10</b>" in walk.text(page)
+    assert "Held for you until <b>08:10, New York time</b>" in walk.text(page)
     assert "Tuesday 12 January 2027, 10:00" in walk.text(page)
     sent = client.post("/book/details/", walk.filled(page, **walk.BEN))
     assert sent["Location"] == "/book/done/"
