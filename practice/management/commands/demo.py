@@ -59,6 +59,7 @@ class Command(BaseCommand):
         full = _BAR * done // total
         self.stderr.write(
             f"\r{'█' * full}{'░' * (_BAR - full)} {done} of {total} cases",
+            style_func=str,  # not in the red of errors
             ending="\n" if done == total else "",
         )
 
