@@ -21,7 +21,6 @@ from practice.models import (
     WorkingHours,
 )
 
-
 _CLOSED: tuple[tuple[int | None, int | None], ...] = ((None, None),)
 
 
