@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -264,7 +264,11 @@ def _work_off(scan: _Scan, claim: _Claim) -> None:
 def _read_subjects(scan: _Scan, claim: _Claim) -> None:
     """Let the subjects read what their letters need, for all of a claim at once."""
     for kind, subject in scan.subjects.items():
-        subject.read([message for message in claim.messages if message.subject_kind == kind])
+        try:
+            subject.read([message for message in claim.messages if message.subject_kind == kind])
+        except Exception as error:
+            # Its letters will each fail to be written, and wait; those of other kinds go on.
+            logger.error("Subjects of kind %s can't be read: %s", kind, type(error).__name__)
 
 
 def _step(
@@ -283,8 +287,10 @@ def _step(
         with _together(scan):
             return _take(scan, claim, message, wait=wait)
     except DatabaseError:
-        with _together(scan):
+        # At worst the row stays claimed until its lease ends.
+        with suppress(DatabaseError), _together(scan):
             return _unwritable(scan, message)
+    return None
 
 
 @contextmanager

@@ -90,12 +90,12 @@ class AttendanceLetters:
         with connection.cursor() as cursor:
             cursor.execute(_STANDING, [message.subject_id, message.person_id])
             row = cursor.fetchone()
-        if row is None or message.subject_id not in self._attendances:
+        if row is None:
             return "no_attendance"
         return why_not(purpose(message), message.version, Standing(*row))
 
     def render(self, message: Message) -> Letter:
-        """Write the letter."""
+        """Write the letter. Refuses (LookupError) one whose attendance wasn't read before."""
         attendance = self._attendances[message.subject_id]
         attendance.person = message.person
         return _letter(message, attendance, self._practice)

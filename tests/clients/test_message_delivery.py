@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from email.message import EmailMessage
 
@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from pytest_django import Settings
 
 from clients.actions import delivery, messages
+from clients.channels.letter import Letter
 from clients.models import AuditEntry, Message, SafeContact
 from clients.rules.ledger import LEASE
 from tests import factories, smtp_peer
@@ -330,6 +331,19 @@ def test_a_subject_whose_query_fails_harms_neither_the_letter_before_nor_those_b
     assert (outcome.sent, outcome.planned) == (2, 1)
     assert Counter(Message.objects.values_list("state", flat=True)) == {"sent": 2, "planned": 1}
     assert peer.ids() == [f"<{message.pk}@elm.example.org>" for message in (first, third)]
+
+
+def test_a_subject_that_cannot_be_read_lets_its_letters_wait_and_loses_none(peer: Peer) -> None:
+    class Unreadable(Plain):
+        def read(self, messages: Sequence[Message]) -> None:
+            raise ConnectionError
+
+        def render(self, message: Message) -> Letter:
+            raise LookupError
+
+    rows(2)
+    assert scan(Unreadable()).planned == 2
+    assert set(Message.objects.values_list("state", flat=True)) == {"planned"}
 
 
 def test_the_words_of_an_error_are_not_logged(peer: Peer, caplog: pytest.LogCaptureFixture) -> None:

@@ -140,3 +140,24 @@ def test_a_database_that_stays_away_leaves_one_uncertain_letter_at_most(
     assert scan(clock=clock).sent == 3
     assert (len(peer.taken), len(set(peer.ids()))) == (6, 5)
     assert Message.objects.exclude(uncertain_at=None).count() == 1
+
+
+def test_without_the_state_sending_a_killed_senders_copy_goes_unmarked(peer: Peer) -> None:
+    """The control: the same kill, with the row left `claimed` while its letter leaves."""
+    row(factories.ana())
+    running: list[subprocess.Popen[bytes]] = []
+
+    def kill_once(letter: EmailMessage) -> None:
+        if not peer.taken:
+            running[-1].kill()
+            running[-1].wait()
+
+    peer.on_letter = kill_once
+    running.append(sender(peer, NOW))
+    assert running[-1].wait(60) == -9
+    assert Message.objects.get().state == "sending"
+    Message.objects.update(state="claimed", attempts=0)  # as if it had not been committed before
+    running.append(sender(peer, NOW + LEASE + timedelta(seconds=1)))
+    assert running[-1].wait(60) == 0
+    assert len(peer.taken) == 2
+    assert not Message.objects.exclude(uncertain_at=None).exists()
