@@ -236,14 +236,13 @@ def _sender_name(practice: Practice) -> str:
 def _span(appointment: Appointment, zone: str) -> str:
     """Date, begin and end on a zone's clock."""
     end = appointment.ends_at.astimezone(wall.zone_info(zone))
-    return f"{_moment(appointment.starts_at, zone)}–{end:%H:%M}"
+    return capfirst(f"{_moment(appointment.starts_at, zone)}–{end:%H:%M}")
 
 
 def _moment(moment: datetime, zone: str) -> str:
     local = moment.astimezone(wall.zone_info(zone))
     # Translators: a date and time such as "Tuesday, 8 December 2026, 14:30" in Django's signs.
-    words = date_format(local, pgettext("date format", "l, j F Y, H:i"), use_l10n=False)
-    return capfirst(words)
+    return date_format(local, pgettext("date format", "l, j F Y, H:i"), use_l10n=False)
 
 
 def _there(appointment: Appointment, zone: str) -> str:

@@ -236,7 +236,7 @@ def test_who_comes_from_elsewhere_also_reads_the_clock_of_the_place(
     practice: Practice, iris: Counselor
 ) -> None:
     letter = letter_of("confirmation", iris, practice, factories.chris())
-    assert "En el reloj de allí: Jueves 14 de enero de 2027, 10:00 (hora de New York)" in (
+    assert "En el reloj de allí: jueves 14 de enero de 2027, 10:00 (hora de New York)" in (
         letter.text
     )
 
