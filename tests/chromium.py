@@ -45,7 +45,7 @@ def install() -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in attempts:
         print(f"No Chromium yet: {' '.join(command[:6])} ...", flush=True)
-        subprocess.run(command, check=False, env=environment, stdout=subprocess.DEVNULL)
+        subprocess.run(command, check=False, env=environment, capture_output=True)
         if path():
             return
 
