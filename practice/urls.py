@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path, re_path, register_converter
 
-from practice.views import attendance, booking, desk, public
+from practice.views import appointment, attendance, booking, by_hand, desk, details, public
 
 app_name = "practice"
 
@@ -26,8 +26,8 @@ urlpatterns: list[URLPattern] = [
     path("book/", public.book, name="book"),
     path("book/hold/", booking.hold, name="hold"),
     path("book/release/", booking.release, name="release"),
-    path("book/details/", booking.details, name="details"),
-    path("book/done/", booking.done, name="done"),
+    path("book/details/", details.details, name="details"),
+    path("book/done/", details.done, name="done"),
     # After a POST the token leaves the address: the session remembers whose page it is.
     path("a/", attendance.mine, name="attendance-mine"),
     path("a/confirm/", attendance.mine_confirm, name="attendance-mine-confirm"),
@@ -42,11 +42,11 @@ urlpatterns: list[URLPattern] = [
     # Anything else under /a/ is an old or mistyped link: the same page for all of them.
     re_path(r"^a/.+$", attendance.unknown, name="attendance-unknown"),
     path("desk/", desk.today, name="desk"),
-    path("desk/book/", desk.book, name="desk-book"),
-    path("desk/appointments/<uuid:pk>/", desk.appointment, name="desk-appointment"),
-    path("desk/appointments/<uuid:pk>/accept/", desk.accept, name="desk-accept"),
-    path("desk/appointments/<uuid:pk>/cancel/", desk.cancel, name="desk-cancel"),
-    path("desk/appointments/<uuid:pk>/move/", desk.move, name="desk-move"),
-    path("desk/appointments/<uuid:pk>/close/", desk.close, name="desk-close"),
-    path("desk/attendances/<uuid:pk>/open-gate/", desk.open_gate, name="desk-open-gate"),
+    path("desk/book/", by_hand.book, name="desk-book"),
+    path("desk/appointments/<uuid:pk>/", appointment.appointment, name="desk-appointment"),
+    path("desk/appointments/<uuid:pk>/accept/", appointment.accept, name="desk-accept"),
+    path("desk/appointments/<uuid:pk>/cancel/", appointment.cancel, name="desk-cancel"),
+    path("desk/appointments/<uuid:pk>/move/", by_hand.move, name="desk-move"),
+    path("desk/appointments/<uuid:pk>/close/", appointment.close, name="desk-close"),
+    path("desk/attendances/<uuid:pk>/open-gate/", appointment.open_gate, name="desk-open-gate"),
 ]

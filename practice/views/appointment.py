@@ -1,0 +1,191 @@
+"""One appointment at the desk: all that is known of it, and what can become of it."""
+
+from datetime import datetime
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from clients import doors
+from clients.actions import audit
+from clients.doors import MemberRequest
+from practice.actions import booking
+from practice.forms import desk as forms
+from practice.models import Appointment, Attendance
+from practice.queries import diary
+from practice.rules import cancellation
+from practice.templatetags import duet_times
+from practice.views.desk import Row, find, may_ask_in_person, the_practice
+
+_AGAIN = gettext_lazy("Please press the button once more.")
+
+
+@doors.desk
+@require_safe
+def appointment(request: MemberRequest, pk: UUID) -> HttpResponse:
+    """Everything about one appointment. Looking is put on record, with the answers or without."""
+    return _appointment_page(request, find(request, pk), timezone.now())
+
+
+def _appointment_page(
+    request: MemberRequest,
+    found: Appointment,
+    now: datetime,
+    *,
+    refusal: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    attendances = list(found.attendances.all())
+    answers = diary.answers(found)
+    with transaction.atomic():
+        audit.record(
+            verb="appointment.read",
+            subject_kind="appointment",
+            subject_id=found.pk,
+            case_id=found.case_id,
+            by=request.actor,
+            now=now,
+            detail={"answers": len(answers)},
+        )
+    contacts = diary.contacts(one.person for one in attendances)
+    ledger = diary.messages_about(found)
+    context = {
+        "practice": the_practice(),
+        "appointment": found,
+        "row": Row(found, tuple(attendances)),
+        "zone": found.counselor.zone,
+        "zone_label": duet_times.zone_words(found.counselor.zone),
+        "attendees": [
+            {
+                "attendance": one,
+                "contact": contacts.get(one.person_id),
+                "messages": [row for row in ledger if row.subject_id == one.pk],
+                "answers": [answer for answer in answers if answer.attendance_id == one.pk],
+            }
+            for one in attendances
+        ],
+        "consents": diary.consents(found),
+        "history": diary.history(found),
+        "may_ask": may_ask_in_person(request.actor),
+        "takes_place": found.state in Appointment.TAKES_PLACE,
+        "can_close": found.starts_at <= now
+        and found.state not in (Appointment.State.CANCELLED, Appointment.State.REQUESTED),
+        "again_url": f"{reverse('practice:desk-book')}?{urlencode({'case': str(found.case_id)})}",
+        "refusal": refusal,
+    }
+    return render(request, "duet/practice/desk_appointment.html", context, status=status)
+
+
+def to_page(found: Appointment) -> HttpResponse:
+    return redirect("practice:desk-appointment", pk=found.pk)
+
+
+def refused(
+    request: MemberRequest, found: Appointment, sentence: str, now: datetime
+) -> HttpResponse:
+    """How the appointment stands by now, and why nothing was changed."""
+    found = find(request, found.pk)
+    return _appointment_page(request, found, now, refusal=sentence, status=422)
+
+
+def not_allowed() -> str:
+    return _("Its state doesn't allow this any more. Below is how it stands now.")
+
+
+@doors.desk
+@require_POST
+def accept(request: MemberRequest, pk: UUID) -> HttpResponse:
+    """Accept a booking request."""
+    now, found = timezone.now(), find(request, pk)
+    if not forms.Answered(request.POST).is_valid():
+        return refused(request, found, str(_AGAIN), now)
+    try:
+        booking.accept(appointment=found, by=request.actor, now=now)
+    except cancellation.NotAllowed:
+        return refused(request, found, not_allowed(), now)
+    messages.success(request, _("The request is accepted, and those who asked are told."))
+    return to_page(found)
+
+
+@doors.desk
+@require_http_methods(["GET", "HEAD", "POST"])
+def cancel(request: MemberRequest, pk: UUID) -> HttpResponse:
+    """Ask once more, then cancel the whole appointment or decline the request."""
+    now, found = timezone.now(), find(request, pk)
+    if request.method != "POST":
+        context = {
+            "practice": the_practice(),
+            "row": Row(found, tuple(found.attendances.all())),
+            "appointment": found,
+            "zone": found.counselor.zone,
+            "zone_label": duet_times.zone_words(found.counselor.zone),
+        }
+        return render(request, "duet/practice/desk_cancel.html", context)
+    if not forms.Answered(request.POST).is_valid():
+        return refused(request, found, str(_AGAIN), now)
+    try:
+        changed = booking.cancel(appointment=found, by=request.actor, now=now)
+    except cancellation.NotAllowed:
+        return refused(request, found, not_allowed(), now)
+    say(request, _("The appointment is cancelled; everybody who knew of it is told."), changed)
+    return to_page(found)
+
+
+def say(request: MemberRequest, sentence: str, changed: booking.Changed) -> None:
+    if changed.on_its_way:
+        sentence = f"{sentence} " + _("A message with the earlier state may have left just before.")
+    messages.success(request, sentence)
+
+
+@doors.desk
+@require_POST
+def close(request: MemberRequest, pk: UUID) -> HttpResponse:
+    """Put down afterwards whether it took place."""
+    now, found = timezone.now(), find(request, pk)
+    form = forms.Closed(request.POST)
+    if not form.is_valid():
+        return refused(request, found, str(_AGAIN), now)
+    came = form.cleaned_data["came"] == "yes"
+    try:
+        booking.close(appointment=found, came=came, by=request.actor, now=now)
+    except cancellation.NotAllowed:
+        return refused(request, found, not_allowed(), now)
+    messages.success(request, _("Noted."))
+    return to_page(found)
+
+
+@doors.desk
+@require_POST
+def open_gate(request: MemberRequest, pk: UUID) -> HttpResponse:
+    """A clinician asked the partner in person: they are written to from now on."""
+    now = timezone.now()
+    attendance = diary.attendance(request.actor, pk)
+    if attendance is None or not may_ask_in_person(request.actor):
+        raise Http404
+    found = find(request, attendance.appointment_id)
+    if not forms.Answered(request.POST).is_valid():
+        return refused(request, found, str(_AGAIN), now)
+    try:
+        booking.open_gate(attendance=attendance, by=request.actor, now=now)
+    except booking.GateStaysShut as shut:
+        return refused(request, found, _stays_shut(shut.why), now)
+    messages.success(request, _("From now on this person is written to."))
+    return to_page(found)
+
+
+def _stays_shut(why: str) -> str:
+    return {
+        Attendance.Gate.SHARED_ADDRESS.value: _(
+            "Both gave the same address: each would read the other's messages. Hand over the link "
+            "in person, or ask for another address."
+        ),
+        Attendance.Gate.NO_CONTACT.value: _("There is no e-mail address to write to."),
+    }.get(why, _("This person still can't be written to."))
