@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests import factories
 from tests.journeys.post import Letter
 
 THURSDAY = "Thursday 14 January 2027"
@@ -107,3 +108,22 @@ def cancel(page: Page, letter: Letter) -> None:
     page.locator("main a[href$='/cancel/']").click()
     page.locator("form[action$='/cancel/'] button").click()
     page.wait_for_url("**/a/")
+
+
+# The desk.
+
+
+def sign_in(page: Page, name: str) -> None:
+    """Sign in as one of the members does, with the password that all have."""
+    page.goto("/accounts/login/")
+    page.locator("[name=username]").fill(name)
+    page.locator("[name=password]").fill(factories.PASSWORD)
+    page.locator("main button").click()
+    page.wait_for_url("**/desk/")
+
+
+def fill_time(page: Page, day: str, clock: str, *, reason: str = "") -> None:
+    """A day and a time of the counselor's own, with a reason if it isn't offered."""
+    page.locator("[name=date]").fill(day)
+    page.locator("[name=time]").fill(clock)
+    page.locator("[name=reason]").fill(reason)

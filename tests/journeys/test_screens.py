@@ -1,13 +1,15 @@
 """Every page in every state that a person can bring it to, seen on a phone, in light and dark."""
 
+import mailbox
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 from pytest_django import Settings
 
+from practice.actions import booking
 from practice.models import Appointment, Attendance, Service
 from tests import factories as make
 from tests.journeys import steps
@@ -166,15 +168,15 @@ def test_screens_of_the_site(
     page = open_browser()
     page.goto("/accounts/login/")
     look.at(page, "sign in")
-    page.get_by_label("Username").fill("iris")
-    page.get_by_label("Password").fill("wrong")
+    page.locator("[name=username]").fill("iris")
+    page.locator("[name=password]").fill("wrong")
     page.locator("main button").click()
     expect(page.get_by_role("alert")).to_be_visible()
     look.at(page, "sign in, refused")
     page.goto("/nowhere/")
     look.at(page, "not found")
     get_user_model().objects.create_user(username="guest", password=make.PASSWORD)
-    sign_in(page, "guest")
+    steps.sign_in(page, "guest")
     look.at(page, "not a member")
     page.goto("/book/?service=first-conversation")
     page.context.clear_cookies()
@@ -183,13 +185,70 @@ def test_screens_of_the_site(
 
     page.goto("/dev/mailbox/")
     look.at(page, "mailbox, empty")
-    make.appointment(house.iris, house.talk, start=make.at(3, "10:00"))
+    booked = make.appointment(house.iris, house.talk, start=make.at(3, "10:00"))
+    booking.move(appointment=booked, start=make.at(4), by=make.SYSTEM, now=make.NOW)
+    post.deliver()
+    box = mailbox.Maildir(tmp_path / "mail")
+    for letter in post.peer.taken:
+        box.add(b"X-RcptTo: ana@example.org\r\n" + letter.as_bytes())
+    page.reload()
+    look.at(page, "mailbox")
+    page.locator("main a[href^='/dev/mailbox/']").first.click()
+    look.at(page, "mailbox, a letter")
 
 
-def sign_in(page: Page, name: str) -> None:
-    """Sign in as a person does, with the password that all have."""
-    page.goto("/accounts/login/")
-    page.get_by_label("Username").fill(name)
-    page.get_by_label("Password").fill(make.PASSWORD)
-    page.locator("main button").click()
-    page.wait_for_url("**/desk/")
+def test_screens_of_the_desk(
+    open_browser: OpenBrowser, house: House, clock: Clock, look: Look
+) -> None:
+    page = open_browser()
+    steps.sign_in(page, "jonas")
+    look.at(page, "desk, empty")
+    page.goto("/desk/book/")
+    look.at(page, "desk, book, choose")
+    page.get_by_role("button", name="Sign out").click()
+
+    couple = make.appointment(
+        house.iris, house.talk, make.ana(name=LONG), make.chris(), start=make.at(0, "11:00")
+    )
+    shut = make.appointment(
+        house.iris,
+        house.both,
+        make.ben(),
+        make.dana(),
+        start=make.at(1, "10:00"),
+        gate=Attendance.Gate.PRIVATE_CHECK,
+    )
+    asked = make.appointment(
+        house.jonas,
+        house.both,
+        make.chris(),
+        start=make.at(2, "05:00"),
+        state=Appointment.State.REQUESTED,
+    )
+    make.message(couple.attendances.get(role="booker"), state="failed", reason="550")
+    make.owner("olive")
+    steps.sign_in(page, "olive")
+    look.at(page, "desk")
+    by_hand = "/desk/book/?service=couple-session&counselor=iris"
+    for name, path in {
+        "desk, a couple": f"/desk/appointments/{couple.pk}/",
+        "desk, a shut gate": f"/desk/appointments/{shut.pk}/",
+        "desk, a request": f"/desk/appointments/{asked.pk}/",
+        "desk, cancel": f"/desk/appointments/{couple.pk}/cancel/",
+        "desk, decline": f"/desk/appointments/{asked.pk}/cancel/",
+        "desk, move": f"/desk/appointments/{couple.pk}/move/",
+        "desk, book again": f"{by_hand}&case={shut.case_id}",
+        "desk, book": by_hand,
+    }.items():
+        page.goto(path)
+        look.at(page, name)
+    page.locator("form[action='/desk/book/'][method=post] button").last.click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    look.at(page, "desk, book, with errors")
+    page.goto(f"/desk/appointments/{shut.pk}/move/")
+    steps.fill_time(page, "2027-01-11", "11:00", reason="They asked for it")
+    page.get_by_role("button", name="Move it to this time").click()
+    expect(page.get_by_role("alert")).to_contain_text("Something else lies at that time.")
+    look.at(page, "desk, move, taken")
+    page.get_by_role("button", name="Sign out").click()
+    look.at(page, "signed out")
