@@ -1,13 +1,11 @@
 """A mail server of the tests: a real SMTP conversation on loopback, that behaves as it is told.
 
-What it took is in `taken`, whether or not it said so. It runs on a thread of its own; `with`
-starts and stops it. As a program (`python -m tests.smtp_peer FILE`) it prints its port and writes
-the Message-ID of what it takes, so that it outlives a process that is killed.
+What it took is in `taken`, whether or not it said so. It runs on threads of its own; `running`
+starts and stops it.
 """
 
 import email
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +13,6 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import default
 from enum import StrEnum
-from pathlib import Path
 
 
 class Behave(StrEnum):
@@ -146,20 +143,3 @@ def running() -> Iterator[Peer]:
         yield peer
     finally:
         peer.stop()
-
-
-def _main(path: Path) -> None:
-    peer = Peer()
-
-    def note(letter: EmailMessage) -> None:
-        with path.open("a") as file:
-            file.write(f"{letter['Message-ID']}\n")
-
-    peer.on_letter = note
-    sys.stdout.write(f"{peer.port}\n")
-    sys.stdout.flush()
-    sys.stdin.read()  # until the test closes it
-
-
-if __name__ == "__main__":
-    _main(Path(sys.argv[1]))

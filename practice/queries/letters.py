@@ -5,7 +5,6 @@ nothing of what it is for, who else comes or whom it is with. No text that a cli
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +25,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from clients.channels import mime
-from clients.channels.letter import Attachment, Letter, Subject
+from clients.channels.letter import Attachment, Letter, Subject, cleaned
 from clients.models import Message
 from practice.models import Appointment, Attendance, Practice, Service
 from practice.rules import calendar_entry, cancellation, neutral, wall
@@ -226,10 +225,7 @@ def _language(language: str, practice: Practice) -> str:
 
 def _sender_name(practice: Practice) -> str:
     """The name that the practice goes by in messages, if it reveals nothing."""
-    name = "".join(
-        " " if unicodedata.category(char) in {"Cc", "Zl", "Zp"} else char
-        for char in practice.neutral_name
-    ).strip()
+    name = cleaned(practice.neutral_name)
     return _("Appointments") if not name or neutral.reveals(name) else name
 
 
