@@ -300,6 +300,7 @@ class Embedded:
                 f"{error.filename} belongs to another user: set DUET_DATA_DIR to a folder of yours."
             ) from error
         self.servers: list[Postgres | Redis] = []
+        self.folder = data_dir / "servers"
         self._run: Path | None = None
         try:
             if postgres or redis:
@@ -334,7 +335,7 @@ class Embedded:
         self.lock.release()
 
     def _prepare_home(self, data_dir: Path, account: Account | None) -> Home:
-        servers = servers_folder(data_dir, account)
+        servers = self.folder = servers_folder(data_dir, account)
         state.make_private(servers, 0o711 if account else 0o700)
         run = servers / "run"
         if len(os.fsencode(run / ".s.PGSQL.5432")) > SOCKET_NAME_LIMIT:

@@ -76,6 +76,8 @@ class Command(BaseCommand):
             self._say(f"Mail stays on this machine: {duet['BASE_URL']}/dev/mailbox/")
         else:
             self._say(f"Mail goes through {settings.EMAIL_HOST}.")
+        if launch.started and launch.started.folder.parent != duet["DATA_DIR"]:
+            self._say(f"The servers' user cannot get here: their data is {launch.started.folder}.")
         self._say(f"Logs are in {logs}. Ctrl-C stops everything.")
 
     def _report(self) -> None:
@@ -88,6 +90,7 @@ class Command(BaseCommand):
             "Django": get_version(),
             "Mode": settings.DUET["MODE"],
             "Data": str(settings.DUET["DATA_DIR"]),
+            "Servers": str(launch.started.folder) if launch.started else "elsewhere",
             "PostgreSQL": f"{postgres}, {settings.DATABASES['default']['HOST'] or 'local'}",
             "Redis": settings.REDIS_URL.rpartition("@")[2],
             "Process": str(os.getpid()),
