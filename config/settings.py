@@ -48,7 +48,9 @@ def _database(url: str) -> dict[str, Any]:
     limits = "-c statement_timeout=30000 -c lock_timeout=10000 -c timezone=UTC"
     options = parsed.setdefault("OPTIONS", {})
     options["options"] = f"{options.get('options', '')} {limits}".strip()
-    options.setdefault("connect_timeout", 5)
+    # A server that vanished from the network is given up after 8 s, so that a page can say 503.
+    for name, value in {"connect_timeout": 5, "tcp_user_timeout": 8000}.items():
+        options.setdefault(name, value)
     return cast(dict[str, Any], parsed)
 
 

@@ -5,7 +5,9 @@ import os
 import signal
 import stat
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -86,6 +88,40 @@ def test_a_killed_postgres_starts_again_with_all_rows_and_the_pages_find_it(runn
     assert wait_until(lambda: running.get("/readyz") == 200, seconds=30, step=0.1)
     with psycopg.connect(address) as connection:
         assert connection.execute("SELECT number FROM kept").fetchall() == [(7,)]
+
+
+@contextmanager
+def without(running: Site, word: str) -> Iterator[None]:
+    """Kill a child while the supervisor is frozen, so that it stays away for the moment."""
+    child = running.child(word)
+    assert child
+    running.process.send_signal(signal.SIGSTOP)
+    try:
+        os.kill(child, signal.SIGKILL)
+        assert wait_until(lambda: child not in living({child}), seconds=10)
+        yield
+    finally:
+        running.process.send_signal(signal.SIGCONT)
+    assert wait_until(lambda: running.child(word) not in {None, child}, seconds=60, step=0.1)
+
+
+def test_while_postgres_is_away_a_page_says_so_within_ten_seconds_and_then_comes_back(
+    running: Site,
+) -> None:
+    assert running.get("/book/") == 200
+    with without(running, "postgres -D"):
+        before = time.monotonic()
+        assert running.get("/book/") == 503
+        assert running.get("/readyz") == 503
+        assert running.get("/healthz") == 200
+        assert time.monotonic() - before < 10
+    assert wait_until(lambda: running.get("/book/") == 200, seconds=30, step=0.1)
+
+
+def test_while_redis_is_away_pages_go_on(running: Site) -> None:
+    with without(running, "redis" if running.child("redis") else "valkey"):
+        assert running.get("/book/") == 200
+        assert running.get("/readyz") == 200
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
