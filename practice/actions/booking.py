@@ -580,12 +580,14 @@ def _end(appointment: Appointment, now: datetime) -> None:
 
 @transaction.atomic
 def accept(*, appointment: Appointment, by: Actor, now: datetime) -> Appointment:
-    """Accept a booking request. Refuses (NotAllowed) what isn't a request any more."""
+    """Accept a booking request. Refuses (NotAllowed) what is no request any more, or has begun."""
     appointment = _locked(appointment.pk)
-    if appointment.state != Appointment.State.REQUESTED:
+    if appointment.state != Appointment.State.REQUESTED or appointment.starts_at <= now:
         raise cancellation.NotAllowed("This is no longer a request.")
     appointment.state = Appointment.State.CONFIRMED
-    appointment.save(update_fields=["state"])
+    # Only now is it booked: the confirmation serves for reminders that were due meanwhile.
+    appointment.settled_at = now
+    appointment.save(update_fields=["state", "settled_at"])
     planning.replan(appointment=appointment, reason="accepted", by=by, now=now)
     _record("appointment.accepted", appointment, by, now)
     return appointment
