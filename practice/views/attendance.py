@@ -281,8 +281,10 @@ def _too_late(page: Page, refused: cancellation.NotAllowed) -> str:
 
 
 def _confirm(request: HttpRequest, page: Page) -> HttpResponse:
-    if not forms.Confirm(request.POST).is_valid():
-        return _show(request, page, refusal=_("Please press the button once more."), status=422)
+    form = forms.Confirm(request.POST)
+    if not form.is_valid():
+        refusal = _("Please press the button once more.")
+        return _show(request, page, refusal=refusal, status=form.status)
     try:
         booking.confirm(attendance=page.attendance, by=page.by, now=page.now)
     except cancellation.NotAllowed:
@@ -297,9 +299,8 @@ def _move(request: HttpRequest, page: Page) -> HttpResponse:
         return _times(request, page)
     form = forms.Move(request.POST)
     if not form.is_valid():
-        return _times(
-            request, page, notice=_("Please choose a time from the list again."), status=422
-        )
+        notice = _("Please choose a time from the list again.")
+        return _times(request, page, notice=notice, status=form.status)
     start = form.cleaned_data["start"]
     if page.attendance.state == Attendance.State.CANCELLED:
         # Somebody who has left decides no longer when the others come.
@@ -365,7 +366,7 @@ def _cancel(request: HttpRequest, page: Page) -> HttpResponse:
         return _ask_to_cancel(request, page, forms.Cancel())
     form = forms.Cancel(request.POST)
     if not form.is_valid():
-        return _ask_to_cancel(request, page, form, status=422)
+        return _ask_to_cancel(request, page, form, status=form.status)
     try:
         changed = booking.leave(
             attendance=page.attendance,

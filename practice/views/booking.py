@@ -33,13 +33,13 @@ def hold(request: HttpRequest) -> HttpResponse:
     slug = form.cleaned_data.get("service", "")
     found = pages.bookable(slug) if slug else None
     if practice is None or found is None:
-        return public.choose(request, practice, unknown=True, status=422)
+        return public.choose(request, practice, unknown=True, status=form.status)
     asked = _asked(request, form.cleaned_data, found, practice)
     wanted = form.cleaned_data.get("counselor", "")
     if not valid or (wanted and asked.counselor is None):
         sentences = [str(error) for errors in form.errors.values() for error in errors]
         notice = sentences[0] if sentences else _("This person doesn't offer that. Choose a time.")
-        return public.times_page(request, practice, asked, now, notice=notice, status=422)
+        return public.times_page(request, practice, asked, now, notice=notice, status=form.status)
     start = form.cleaned_data["start"]
     visit.keep_zone(request.session, asked.zone)
     let_go(request, now)

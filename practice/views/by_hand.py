@@ -206,7 +206,7 @@ def book(request: MemberRequest) -> HttpResponse:
         return _book_page(request, hand, _hand_form(request, hand, None), now)
     form = _hand_form(request, hand, request.POST)
     if not form.is_valid():
-        return _book_page(request, hand, form, now, status=422)
+        return _book_page(request, hand, form, now, status=form.status)
     start = form.cleaned_data["start"]
     if start <= now:
         form.add_error("date", _("Please choose a time that is still ahead."))

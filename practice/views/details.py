@@ -177,7 +177,7 @@ def _sent(request: HttpRequest, now: datetime) -> HttpResponse:
         valid = False
     if not valid:
         return _details_page(
-            request, filled, form, held=held, mark=_fresh(request, mark), status=422
+            request, filled, form, held=held, mark=_fresh(request, mark), status=form.status
         )
     try:
         _book(request, form, filled, kept if about_held else None, mark or "", now)

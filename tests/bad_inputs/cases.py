@@ -23,6 +23,14 @@ MAPPED_ELSEWHERE: dict[str, str] = {
         ),
         "tests/bad_inputs/test_starts.py",
     ),
+    **dict.fromkeys(
+        (
+            *("BK-241", "BK-242", "BK-245", "BK-247", "BK-248", "BK-249", "BK-250", "BK-252"),
+            *("BK-254", "BK-255", "BK-256", "BK-258", "BK-259"),
+        ),
+        "tests/practice/views/test_bad_requests.py",
+    ),
+    "BK-230": "tests/practice/views/test_at_once.py",
 }
 
 

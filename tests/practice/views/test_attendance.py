@@ -251,7 +251,7 @@ def test_confirming_is_possible_past_the_cut_off_and_not_past_the_start(
 
 @pytest.mark.parametrize("button", ["confirm/", "cancel/"])
 def test_an_unknown_field_is_refused(client: Client, ben: Attendance, button: str) -> None:
-    assert client.post(link(ben, button), {"state": "confirmed"}).status_code == 422
+    assert client.post(link(ben, button), {"state": "confirmed"}).status_code == 400
     assert now(ben).state == Attendance.State.EXPECTED
 
 
