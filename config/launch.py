@@ -117,6 +117,8 @@ def main(arguments: Sequence[str]) -> None:
     except Misconfigured as refusal:
         sys.stderr.write(f"{refusal}\n")
         raise SystemExit(CONFIG_ERROR) from None
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None
     finally:
         for one in (sink, started):
             if one:

@@ -95,8 +95,8 @@ class Watch:
         self._started[one.name] = now
         try:
             one.start()
-        except Misconfigured as refusal:
-            self._say(f"{refusal}")
+        except Exception as error:  # whatever it is, the others must be kept
+            self._say(str(error) if isinstance(error, Misconfigured) else f"{one.name}: {error!r}")
 
 
 class Stop(Exception):

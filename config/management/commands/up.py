@@ -4,6 +4,7 @@ import os
 import platform
 import sys
 from argparse import ArgumentParser
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -101,5 +102,6 @@ class Command(BaseCommand):
             self._say("The servers that Duet brings along are for one host, and for its own data.")
 
     def _say(self, text: str) -> None:
-        self.stdout.write(text)
-        self.stdout.flush()
+        with suppress(OSError):  # the terminal may be closed, and stopping must go on
+            self.stdout.write(text)
+            self.stdout.flush()
