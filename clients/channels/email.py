@@ -34,6 +34,7 @@ class EmailChannel:
     def __init__(self) -> None:
         self._backend = _backend()
         self._sender = settings.DEFAULT_FROM_EMAIL
+        self._own_address = mime.address_of(self._sender)
         self._letters = 0
         self._stage = ""
         self._handed_over = False
@@ -115,7 +116,7 @@ class EmailChannel:
     def _dialog(self, to: str, wire: bytes) -> int:
         server = self._server
         self._stage = "sender"
-        _check(server.mail(mime.address_of(self._sender)), {250})
+        _check(server.mail(self._own_address), {250})
         self._stage = "recipient"
         _check(server.rcpt(to), {250, 251, 252})
         self._stage = "data"
