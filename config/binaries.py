@@ -89,6 +89,9 @@ def reachable_postgres(folder: Path, account: Account | None, home: Path) -> Pat
         )
         if libraries.exists():
             shutil.copytree(libraries, partial / libraries.name, symlinks=True)
+        for path in (partial, *partial.rglob("*")):
+            if not path.is_symlink():  # whatever a strict umask took away
+                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
         partial.rename(copy)
     return copy / package.name / install.name / folder.name
 

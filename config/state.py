@@ -31,8 +31,10 @@ class State:
 
 
 def make_private(folder: Path, mode: int = 0o700) -> Path:
-    """Make a folder with that mode; one that is there already is left as it is."""
-    folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    """Make a folder with exactly that mode; one that is there already is left as it is."""
+    if not folder.exists():
+        folder.mkdir(mode=0o700, parents=True)
+        folder.chmod(mode)  # whatever the umask takes away
     return folder
 
 
