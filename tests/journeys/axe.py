@@ -4,7 +4,7 @@ What axe leaves open ("incomplete") fails too, unless REVIEWED names it with the
 """
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, TypedDict
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
@@ -18,8 +18,28 @@ WCAG = {
 }
 # What the other theme can change; all else is the same page.
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+# Only what is wrong or open comes back: the list of all that passed is half a megabyte.
+_AXE = Axe()
+_RUN = """
+async (options) => {
+  const results = await axe.run({ ...options, resultTypes: ["violations", "incomplete"] });
+  return ["violations", "incomplete"].flatMap((kind) => results[kind].flatMap((result) =>
+    result.nodes.map((node) => ({
+      kind, rule: result.id, target: node.target.join(" "), html: node.html.slice(0, 160),
+    }))));
+}
+"""
 # (rule, a part of the element's selector): why a person found it right.
 REVIEWED: dict[tuple[str, str], str] = {}
+
+
+class Found(TypedDict):
+    """One element that a rule speaks of."""
+
+    kind: Literal["violations", "incomplete"]
+    rule: str
+    target: str
+    html: str
 
 
 def is_reviewed(rule: str, target: str) -> bool:
@@ -29,17 +49,15 @@ def is_reviewed(rule: str, target: str) -> bool:
 
 def findings(page: Page) -> Iterator[str]:
     """Yields each finding in words, for the page as it stands, in light and in dark."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_AXE.axe_script)
     for theme in THEMES:
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        options = WCAG if theme == "light" else COLOURS
-        results = Axe().run(page, options=options).response
-        for kind in ("violations", "incomplete"):
-            for result in results[kind]:
-                for node in result["nodes"]:
-                    target = " ".join(map(str, node["target"]))
-                    if kind == "incomplete" and is_reviewed(result["id"], target):
-                        continue
-                    yield f"{theme} {kind} {result['id']}: {target}: {node['html'][:160]}"
+        found: list[Found] = page.evaluate(_RUN, WCAG if theme == "light" else COLOURS)
+        for one in found:
+            if one["kind"] == "incomplete" and is_reviewed(one["rule"], one["target"]):
+                continue
+            yield f"{theme} {one['kind']} {one['rule']}: {one['target']}: {one['html']}"
 
 
 def assert_accessible(page: Page) -> None:

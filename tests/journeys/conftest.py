@@ -117,6 +117,8 @@ def house(transactional_db: None, clock: Clock) -> House:
         place=Service.Place.VIDEO,
         invite_gate=Service.InviteGate.PRIVATE_CHECK,
     )
+    both.position = 1
+    both.save()
     make.reminder(48 * 60)
     make.reminder(2 * 60)
     Question.objects.create(

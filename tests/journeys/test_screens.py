@@ -1,12 +1,13 @@
 """Every page in every state that a person can bring it to, seen on a phone, in light and dark."""
 
 import mailbox
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
-from playwright.sync_api import expect
+from django.template.loader import render_to_string
+from playwright.sync_api import Route, expect
 from pytest_django import Settings
 
 from practice.actions import booking
@@ -33,10 +34,27 @@ def link_of(attendance: Attendance) -> str:
     return f"/a/{attendance.token}/"
 
 
-def test_screens_of_a_booking(
-    open_browser: OpenBrowser, house: House, clock: Clock, look: Look
-) -> None:
-    page, other = open_browser(timezone_id="Asia/Kathmandu"), open_browser()
+def test_what_is_wrong_with_a_page_is_seen(open_browser: OpenBrowser) -> None:
+    page, look = open_browser(), Look()
+    page.goto("/")
+    page.locator("main").evaluate(
+        """(main) => {
+          main.innerHTML = `<h1>One</h1><h1>Two</h1><p id="pale">pale</p><div id="wide"></div>
+            <form><button type="button" id="tiny">x</button><input id="nameless"></form>`;
+          const style = (id) => document.getElementById(id).style;
+          style("pale").color = "#bbb8aa";
+          style("wide").cssText = "inline-size: 400px; block-size: 1px";
+          style("tiny").blockSize = "20px";
+        }"""
+    )
+    look.at(page, "a bad page")
+    said = "\n".join(look.faults)
+    for fault in ("color-contrast: #pale", "label: #nameless", "wide in", "small", "has 2 h1"):
+        assert fault in said, said
+
+
+def test_screens_of_choosing_a_time(open_browser: OpenBrowser, look: Look) -> None:
+    page = open_browser(timezone_id="Asia/Kathmandu")
     page.goto("/")
     look.at(page, "home")
     page.goto("/book/")
@@ -48,7 +66,20 @@ def test_screens_of_a_booking(
     look.at(page, "times, two counselors, another zone")
     page.goto("/book/?service=couple-session&counselor=jonas&tz=Asia/Kathmandu&from=2027-01-16")
     look.at(page, "times, one counselor")
+    make.time_off(make.at(-1), make.at(15))
+    page.goto("/book/?service=first-conversation&who=one")
+    look.at(page, "times, none these days")
+    make.time_off(make.at(15), make.at(90))
+    page.goto("/book/?service=first-conversation&who=one")
+    look.at(page, "times, none at all")
+    page.goto("/")
+    look.at(page, "home, no times")
 
+
+def test_screens_of_a_booking(
+    open_browser: OpenBrowser, house: House, clock: Clock, look: Look
+) -> None:
+    page, other = open_browser(), open_browser()
     steps.go_to_times(page)
     steps.go_to_times(other)
     steps.take(page)
@@ -79,15 +110,6 @@ def test_screens_of_a_booking(
     page.get_by_role("button", name="Book this time").click()
     expect(page.get_by_role("alert")).to_contain_text("just been taken")
     look.at(page, "details, just taken")
-
-    make.time_off(make.at(-1), make.at(15))
-    page.goto("/book/?service=first-conversation&who=one")
-    look.at(page, "times, none these days")
-    make.time_off(make.at(15), make.at(90))
-    page.goto("/book/?service=first-conversation&who=one")
-    look.at(page, "times, none at all")
-    page.goto("/")
-    look.at(page, "home, no times")
 
 
 def test_screens_of_an_attendee(
@@ -175,6 +197,10 @@ def test_screens_of_the_site(
     look.at(page, "sign in, refused")
     page.goto("/nowhere/")
     look.at(page, "not found")
+    for name in ("400", "500", "503"):  # what stands when nothing else does
+        page.route("**/broken/", _answer_with(name))
+        page.goto("/broken/")
+        look.at(page, f"error {name}")
     get_user_model().objects.create_user(username="guest", password=make.PASSWORD)
     steps.sign_in(page, "guest")
     look.at(page, "not a member")
@@ -195,6 +221,12 @@ def test_screens_of_the_site(
     look.at(page, "mailbox")
     page.locator("main a[href^='/dev/mailbox/']").first.click()
     look.at(page, "mailbox, a letter")
+
+
+def _answer_with(name: str) -> Callable[[Route], None]:
+    return lambda route: route.fulfill(
+        body=render_to_string(f"{name}.html"), content_type="text/html"
+    )
 
 
 def test_screens_of_the_desk(

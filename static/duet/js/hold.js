@@ -20,6 +20,7 @@ const watch = (box) => {
     if (left) left.textContent = seconds > 0 ? `(${minutes.format(Math.ceil(seconds / 60))})` : "";
     if (seconds <= 0) {
       say(box.dataset.over);
+      box.querySelector("p").hidden = true; // "held until" is no longer so
       clearInterval(clock);
     } else if (seconds <= SOON) say(box.dataset.soon);
   };
