@@ -29,7 +29,6 @@ RETENTION = tomllib.loads((ROOT / "docs" / "data-retention.toml").read_text())
 NO_ACTIONS = {
     "clients.actions.messages.ring": "rings the bell and writes no row",
     "clients.actions.people.index_rows": "computes rows for an action to write",
-    "practice.actions.booking.persons_of": "reads",
     "practice.actions.booking.token_hash": "computes",
     "practice.actions.guard.lock_counselors": "a step inside an action's transaction",
     "practice.actions.guard.retake": "a step inside an action's transaction",

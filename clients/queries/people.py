@@ -2,7 +2,7 @@
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-from clients.models import Member, Person
+from clients.models import Case, Member, Person
 from clients.queries import keys
 from clients.rules import contact
 from clients.rules.actors import Actor
@@ -29,3 +29,15 @@ def persons_at(*, email: str) -> list[Person]:
     """Persons with this e-mail address: it may be nobody, one, or two who share it."""
     digest = keys.digest("email", contact.search_form(contact.email(email)))
     return list(Person.objects.select_related("key").found_by([digest]))
+
+
+def persons_of(case: Case) -> list[Person]:
+    """The persons of a case who are still part of it, by their voice."""
+    persons = Person.objects.select_related("key")
+    if case.person_id:
+        return list(persons.filter(pk=case.person_id))
+    return list(
+        persons.filter(couples__couple=case.couple_id, couples__left_at__isnull=True).order_by(
+            "couples__voice"
+        )
+    )

@@ -12,6 +12,7 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from clients.actions import audit, people
 from clients.models import Case, Person
+from clients.queries import people as find
 from clients.rules import contact
 from clients.rules.actors import Actor
 from practice.actions import guard, planning
@@ -244,8 +245,7 @@ def book(*, token: str, request: Request, by: Actor, now: datetime) -> Booked:
     if appointment is None:
         raise HoldGone
     service = appointment.service
-    if request.partner is not None and service.attendees == Service.Attendees.ONE:
-        raise PartnerNotExpected
+    _check_partner_expected(service, request)
     persons = [
         people.make_person(new=new, by=by, now=now)
         for new in (request.booker, request.partner)
@@ -265,6 +265,12 @@ def book(*, token: str, request: Request, by: Actor, now: datetime) -> Booked:
     return _with_attendees(appointment, persons, request, by, now)
 
 
+def _check_partner_expected(service: Service, request: Request | None) -> None:
+    alone = service.attendees == Service.Attendees.ONE
+    if alone and request is not None and request.partner is not None:
+        raise PartnerNotExpected
+
+
 @dataclass(frozen=True, slots=True)
 class ByHand:
     """How a member books beside the offered times; the reason is kept on the row."""
@@ -281,15 +287,18 @@ def book_by_hand(
     start: datetime,
     request: Request | None,
     case: Case | None,
+    comes: Sequence[Person] = (),
     beside: ByHand | None,
     by: Actor,
     now: datetime,
 ) -> Booked:
-    """Book for somebody: for a new client (`request`) or for the persons of a `case`.
+    """Book for somebody: for a new client (`request`), or for those of a `case` who come.
 
-    Refuses (NotOffered) a start outside the offered times unless `beside` gives a reason,
-    (SlotTaken) one that overlaps unless `beside` says to overbook. One of `request` and `case`.
+    Without `comes`, all of the case. Refuses (NotOffered) a start outside the offered times
+    unless `beside` gives a reason, (SlotTaken) one that overlaps unless `beside` says to
+    overbook, (PartnerNotExpected) two where one person comes. One of `request` and `case`.
     """
+    _check_partner_expected(service, request)
     offered = (
         ()
         if beside
@@ -305,7 +314,10 @@ def book_by_hand(
         ]
         case = people.open_case(persons=persons, counselor=counselor.member, by=by, now=now)
     elif case is not None:
-        persons = persons_of(case)
+        asked = {one.pk for one in comes}
+        persons = [one for one in find.persons_of(case) if not asked or one.pk in asked]
+        if len(persons) > 1 and service.attendees == Service.Attendees.ONE:
+            raise PartnerNotExpected
         request = _request_of_known(case, persons)
     else:
         raise ValueError("Book for a new client or for a case.")
@@ -327,17 +339,6 @@ def book_by_hand(
     else:
         guard.take(appointment=appointment, now=now)
     return _with_attendees(appointment, persons, request, by, now)
-
-
-def persons_of(case: Case) -> list[Person]:
-    """The persons of a case who are still part of it, by their voice."""
-    if case.person_id:
-        return list(Person.objects.select_related("key").filter(pk=case.person_id))
-    return list(
-        Person.objects.select_related("key")
-        .filter(couples__couple=case.couple_id, couples__left_at__isnull=True)
-        .order_by("couples__voice")
-    )
 
 
 def _request_of_known(case: Case, persons: Sequence[Person]) -> Request:
@@ -485,7 +486,7 @@ def move(
     guard.lock_counselors([appointment.counselor_id])
     appointment = _locked(appointment.pk)
     _check_in_time(appointment, by, now)
-    if appointment.state not in Appointment.TAKES_PLACE:
+    if appointment.state not in Appointment.TAKES_PLACE or _has_left(appointment, by):
         raise cancellation.NotAllowed("This appointment can no longer be changed.")
     if appointment.starts_at == start:
         return Changed(appointment, on_its_way=False)
@@ -522,6 +523,16 @@ def move(
         overbooked=appointment.overbooked,
     )
     return Changed(appointment, on_its_way)
+
+
+def _has_left(appointment: Appointment, by: Actor) -> bool:
+    """Whether the person who asks has cancelled their own part."""
+    return (
+        by.kind == "person"
+        and Attendance.objects.filter(
+            appointment=appointment, person=by.id, state=Attendance.State.CANCELLED
+        ).exists()
+    )
 
 
 @transaction.atomic

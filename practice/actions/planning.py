@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from clients.actions import messages
 from clients.models import Message, SafeContact
 from clients.rules.actors import Actor
@@ -13,7 +15,9 @@ from practice.rules import reminders
 SUBJECT = "attendance"
 _EMAIL = SafeContact.Channel.EMAIL
 _FIRST = ("requested", "confirmation", "invitation", "moved")
-_TOLD = (Message.State.SENT, Message.State.SENDING, Message.State.UNCERTAIN)
+_LAST = ("cancelled", "declined")
+# Sent, or on its way, or perhaps gone: one that is tried again after its sender died stays told.
+_TOLD = Q(state__in=[Message.State.SENT, Message.State.SENDING]) | Q(uncertain_at__isnull=False)
 
 
 def replan(*, appointment: Appointment, reason: str, by: Actor, now: datetime) -> bool:
@@ -89,10 +93,10 @@ def _told_versions(attendances: Iterable[Attendance]) -> dict[object, set[tuple[
     """For each attendance, by which letters its person has heard of which version."""
     told: dict[object, set[tuple[str, int]]] = {}
     rows = Message.objects.filter(
+        _TOLD,
         subject_kind=SUBJECT,
         subject_id__in=[attendance.pk for attendance in attendances],
-        purpose__in=_FIRST,
-        state__in=_TOLD,
+        purpose__in=(*_FIRST, *_LAST),
     ).values_list("subject_id", "purpose", "version")
     for subject_id, purpose, version in rows:
         told.setdefault(subject_id, set()).add((purpose, version))
@@ -127,14 +131,36 @@ def _letters(
         # Whoever was told nothing (a misclick taken back at once) isn't told of its end either.
         if not told:
             return []
+        ends = [(purpose, version) for purpose, version in told if purpose in _LAST]
+        if ends:
+            # Told already: what becomes of the others' time later is no news to them.
+            return [_wanted(appointment, attendance, *ends[0], due_at=gone)]
         only_asked = {purpose for purpose, _ in told} == {"requested"}
         declined = only_asked and attendance.cancelled_at is None
-        return [_wanted(appointment, attendance, "declined" if declined else "cancelled", gone)]
-    since = max(appointment.settled_at, attendance.gate_opened_at or appointment.settled_at)
-    purpose = _first_letter(appointment, attendance)
-    if purpose is not None and any(version < appointment.sequence for _, version in told):
-        purpose = "moved"
-    return [_wanted(appointment, attendance, purpose, since + delay)] if purpose else []
+        purpose = "declined" if declined else "cancelled"
+        return [_wanted(appointment, attendance, purpose, appointment.sequence, due_at=gone)]
+    since = _known_since(appointment, attendance)
+    first = _first_letter(appointment, attendance)
+    if first is None or since >= appointment.starts_at:
+        return []
+    moved = any(version < appointment.sequence for _, version in told)
+    return [
+        _wanted(
+            appointment,
+            attendance,
+            "moved" if moved else first,
+            appointment.sequence,
+            due_at=since + delay,
+        )
+    ]
+
+
+def _known_since(appointment: Appointment, attendance: Attendance) -> datetime:
+    """When this person could first be told how things stand; the letter then serves for reminders.
+
+    Who may be written to only later doesn't get the reminders of the time before, all at once.
+    """
+    return max(appointment.settled_at, attendance.gate_opened_at or appointment.settled_at)
 
 
 def _first_letter(appointment: Appointment, attendance: Attendance) -> str | None:
@@ -162,7 +188,7 @@ def _reminders(
     planned = reminders.plan(
         starts_at=appointment.starts_at,
         ends_at=appointment.ends_at,
-        booked_at=appointment.settled_at,
+        booked_at=_known_since(appointment, attendance),
         now=now,
         rules=leads,
         quiet=quiet,
@@ -183,13 +209,18 @@ def _reminders(
 
 
 def _wanted(
-    appointment: Appointment, attendance: Attendance, purpose: str, due_at: datetime
+    appointment: Appointment,
+    attendance: Attendance,
+    purpose: str,
+    version: int,
+    *,
+    due_at: datetime,
 ) -> messages.Wanted:
     return messages.Wanted(
         purpose=purpose,
         person_id=attendance.person_id,
         channel=_EMAIL,
-        version=appointment.sequence,
+        version=version,
         due_at=due_at,
         # Nothing about an appointment leaves after its start.
         window_ends_at=max(appointment.starts_at, due_at),

@@ -8,6 +8,7 @@ from django import forms
 from django.forms import BoundField
 from django.utils.translation import gettext as _
 
+from clients import models as clients
 from practice.forms import fields
 from practice.forms.booking import COUPLE, ONE, Person, partner_fields
 from practice.models import Service
@@ -127,9 +128,37 @@ def _offset_text(offset: timedelta) -> str:
 
 
 class KnownClients(ByHand):
-    """Book again for the persons of a case: only the time is asked."""
+    """Book again for the persons of a case: the time is asked, and of a couple who comes.
+
+    An appointment for one of two is nothing that the other hears of.
+    """
 
     besides = frozenset({"service", "counselor", "case"})
+
+    def __init__(
+        self, *args: Any, of: Service, known: Sequence[clients.Person], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.known = {str(one.pk): one for one in known}
+        if len(known) > 1 and of.attendees != Service.Attendees.COUPLE:
+            alone = [(key, one.name) for key, one in self.known.items()]
+            both = [] if of.attendees == Service.Attendees.ONE else [(COUPLE, _("Both"))]
+            self.fields["comes"] = forms.ChoiceField(
+                label=_("Who comes?"),
+                choices=[*both, *alone],
+                widget=forms.RadioSelect,
+                error_messages={"required": _("Please choose one of these.")},
+            )
+
+    @property
+    def who_comes(self) -> BoundField | None:
+        """The choice of who comes, where there is one to make."""
+        return self["comes"] if "comes" in self.fields else None
+
+    def comes(self) -> list[clients.Person]:
+        """Those who come: the one who was chosen, or all."""
+        chosen = self.known.get(self.cleaned_data.get("comes", ""))
+        return [chosen] if chosen else list(self.known.values())
 
 
 class NewClients(ByHand, Person):

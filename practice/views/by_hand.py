@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 from clients import doors
 from clients.doors import MemberRequest
 from clients.models import Case, Person
+from clients.queries import people
 from practice.actions import booking
 from practice.actions.guard import SlotTaken
 from practice.forms import desk as forms
@@ -220,6 +221,7 @@ def book(request: MemberRequest) -> HttpResponse:
             if isinstance(form, forms.NewClients)
             else None,
             case=hand.case,
+            comes=form.comes() if isinstance(form, forms.KnownClients) else (),
             beside=_beside(form),
             by=request.actor,
             now=now,
@@ -259,7 +261,7 @@ def _hand(request: MemberRequest, sent: Any) -> Hand | None:
     )
     if chosen is None:
         return None
-    known = tuple(booking.persons_of(case)) if case else ()
+    known = tuple(people.persons_of(case)) if case else ()
     return Hand(the_practice(), chosen.service, chosen.counselor, case, known)
 
 
@@ -285,7 +287,9 @@ def _hand_form(request: MemberRequest, hand: Hand, data: Any) -> forms.ByHand:
     zone = hand.counselor.zone
     initial = _chosen_time(request.GET.get("start", ""), zone)
     if hand.case:
-        return forms.KnownClients(data, zone=zone, initial=initial)
+        return forms.KnownClients(
+            data, zone=zone, of=hand.service, known=hand.known, initial=initial
+        )
     return forms.NewClients(
         data,
         zone=zone,

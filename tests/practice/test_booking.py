@@ -423,6 +423,40 @@ def test_a_known_couple_is_booked_again_without_asking_anew(iris: Counselor, tal
     assert Person.objects.count() == 2
 
 
+def test_a_session_for_one_of_two_is_nothing_that_the_other_hears_of(
+    iris: Counselor, talk: Service
+) -> None:
+    booked = book(talk, partner=BEN)
+    ben = booked.attendances[1].person
+    alone = make.service("alone", counselors=[iris], attendees="one")
+
+    def again(*comes: Person) -> booking.Booked:
+        return booking.book_by_hand(
+            service=alone,
+            counselor=iris,
+            start=make.at(2),
+            request=None,
+            case=booked.appointment.case,
+            comes=comes,
+            beside=None,
+            by=iris.member.as_actor(),
+            now=NOW,
+        )
+
+    with pytest.raises(booking.PartnerNotExpected):
+        again()
+    assert [one.person for one in again(ben).attendances] == [ben]
+
+
+def test_whoever_has_left_can_no_longer_move_it_for_the_other(talk: Service) -> None:
+    booked = book(talk, partner=BEN)
+    partner = booked.attendances[1]
+    by = Actor.of_person(partner.person_id)
+    booking.leave(attendance=partner, reason="", by=by, now=NOW)
+    with pytest.raises(cancellation.NotAllowed):
+        booking.move(appointment=booked.appointment, start=make.at(3), by=by, now=NOW)
+
+
 def test_every_change_leaves_an_entry_in_the_audit(talk: Service) -> None:
     booked = book(talk, partner=BEN)
     booking.move(appointment=booked.appointment, start=make.at(3), by=Actor.system(), now=NOW)
