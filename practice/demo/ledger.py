@@ -20,7 +20,7 @@ from practice.demo.setting import Setting
 from practice.models import Appointment, Attendance
 from practice.rules import reminders, wall
 
-_LETTERS: Final = ("requested", "confirmation", "invitation", "moved")
+_LETTERS: Final = ("requested", "confirmation", "invitation", "moved", "cancelled", "declined")
 _NO_DELAY: Final = timedelta()
 
 Quiet = Mapping[uuid.UUID, reminders.Quiet | None]

@@ -14,7 +14,7 @@ import pytest
 from clients.actions import audit, people
 from clients.models import Message, Person, SafeContact
 from clients.rules.actors import Actor
-from practice.actions import booking
+from practice.actions import booking, planning
 from practice.actions.guard import SlotTaken
 from practice.models import Appointment, Attendance, Service
 from practice.queries import invariants, offers
@@ -258,11 +258,13 @@ def test_nothing_is_amiss_after_any_act(seed: int) -> None:
 
 def test_a_slip_between_two_acts_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: with moves that forget to plan anew, the walk does not end well."""
-    real = booking.planning.replan
+    real = planning.replan
 
-    def forgetful(*, reason: str, **rest: object) -> bool:
-        return False if reason == "moved" else real(reason=reason, **rest)  # type: ignore[arg-type]
+    def forgetful(*, appointment: Appointment, reason: str, by: Actor, now: datetime) -> bool:
+        if reason == "moved":
+            return False
+        return real(appointment=appointment, reason=reason, by=by, now=now)
 
-    monkeypatch.setattr(booking.planning, "replan", forgetful)
+    monkeypatch.setattr(planning, "replan", forgetful)
     with pytest.raises(AssertionError, match="I6"):
         Walk(0).go(50)
