@@ -143,6 +143,16 @@ _CHECKS: Final = (
         """,
     ),
     _Check(
+        "I3",
+        "an attendee was told twice that an appointment is off",
+        """
+        SELECT subject_id FROM duet_clients_message
+         WHERE state = 'sent' AND purpose IN ('cancelled', 'declined')
+         GROUP BY subject_kind, subject_id, person_id, channel
+        HAVING count(*) > 1
+        """,
+    ),
+    _Check(
         "I4",
         "a message has been due for more than ten minutes",
         f"""

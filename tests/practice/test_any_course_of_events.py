@@ -268,3 +268,88 @@ def test_a_slip_between_two_acts_would_be_found(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(planning, "replan", forgetful)
     with pytest.raises(AssertionError, match="I6"):
         Walk(0).go(50)
+
+
+# --- what the walk has found, each on its own ----------------------------------------------------
+
+
+def _purposes(part: Attendance, state: str) -> list[str]:
+    rows = Message.objects.filter(subject_id=part.pk, state=state)
+    return sorted(rows.values_list("purpose", flat=True))
+
+
+def _walk_with(service: int, *, safe: bool) -> tuple[Walk, Attendance, Attendance]:
+    """A couple that booked one of the walk's services for three days on: booker, partner."""
+    walk = Walk(0)
+    start = offers.open_times(
+        service=walk.services[service],
+        counselor=None,
+        from_on=NOW.date() + timedelta(days=3),
+        to_on=NOW.date() + timedelta(days=4),
+        zone=ZONE,
+        now=NOW,
+    )[0].start
+    held = booking.hold(
+        service=walk.services[service], counselor=None, start=start, by=Actor.visitor(), now=NOW
+    )
+    request = booking.Request(
+        booker=people.NewPerson("Ana", "ana@example.org", None, "en", ZONE),
+        partner=people.NewPerson("Ben", "ben@example.org", None, "en", ZONE),
+        partner_safe_to_invite=safe,
+    )
+    booked = booking.book(token=held.token, request=request, by=Actor.visitor(), now=NOW)
+    booker, partner = booked.attendances
+    return walk, booker, partner
+
+
+def test_a_request_accepted_late_brings_the_confirmation_and_no_reminder_of_before() -> None:
+    walk, booker, _ = _walk_with(2, safe=True)
+    late = booker.appointment.starts_at - timedelta(hours=30)
+    booking.accept(appointment=booker.appointment, by=walk.desk, now=late)
+    planned = Message.objects.filter(subject_id=booker.pk, state="planned")
+    due = dict(planned.values_list("purpose", "due_at"))
+    assert set(due) == {"confirmation", "reminder-120"}
+    assert due["confirmation"] == late
+
+
+def test_a_request_is_not_accepted_once_its_time_has_come() -> None:
+    walk, booker, _ = _walk_with(2, safe=True)
+    with pytest.raises(cancellation.NotAllowed):
+        booking.accept(
+            appointment=booker.appointment, by=walk.desk, now=booker.appointment.starts_at
+        )
+
+
+def test_who_may_be_written_to_only_later_gets_no_reminder_of_the_time_before() -> None:
+    walk, _, partner = _walk_with(0, safe=False)
+    assert _purposes(partner, "planned") == []
+    late = partner.appointment.starts_at - timedelta(hours=30)
+    booking.open_gate(attendance=partner, by=walk.desk, now=late)
+    assert _purposes(partner, "planned") == ["invitation", "reminder-120"]
+
+
+def test_who_may_be_written_to_only_afterwards_gets_nothing() -> None:
+    walk, _, partner = _walk_with(0, safe=False)
+    after = partner.appointment.ends_at
+    booking.open_gate(attendance=partner, by=walk.desk, now=after)
+    assert _purposes(partner, "planned") == []
+
+
+@pytest.mark.parametrize("later", ["move", "cancel", "leave"])
+def test_who_has_left_is_not_told_again_whatever_becomes_of_the_time(later: str) -> None:
+    walk, booker, partner = _walk_with(0, safe=True)
+    walk.now = NOW + timedelta(minutes=1)
+    walk.pass_time()
+    booking.leave(attendance=partner, reason="", by=walk.desk, now=walk.now)
+    walk.pass_time()
+    if later == "move":
+        start = booker.appointment.starts_at + timedelta(minutes=30)
+        booking.move(appointment=booker.appointment, start=start, by=walk.desk, now=walk.now)
+    elif later == "cancel":
+        booking.cancel(appointment=booker.appointment, by=walk.desk, now=walk.now)
+    else:
+        booking.leave(attendance=booker, reason="", by=walk.desk, now=walk.now)
+    assert _purposes(partner, "planned") == []
+    walk.pass_time()
+    assert _purposes(partner, "sent") == ["cancelled", "invitation"]
+    walk.check(later)

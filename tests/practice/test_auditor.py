@@ -127,6 +127,13 @@ def told_twice(couple: Appointment) -> None:
         )
 
 
+def told_twice_of_the_end(couple: Appointment) -> None:
+    part = part_of(couple)
+    couple.attendances.update(state="cancelled", cancelled_at=NOW - HOUR)
+    for version in (0, 1):
+        factories.message(part, purpose="cancelled", version=version, state="sent", due_at=NOW)
+
+
 def overdue(couple: Appointment) -> None:
     factories.message(part_of(couple), due_at=NOW - 11 * MINUTE)
 
@@ -277,7 +284,8 @@ BREACHES: list[tuple[str, str, Callable[[Appointment], None]]] = [
     ("I2", "empty or endless", endless),
     ("I2", "names neither the hours", no_offer),
     ("I3", "in the ledger twice", doubled),
-    ("I3", "told twice", told_twice),
+    ("I3", "told twice that an appointment was made", told_twice),
+    ("I3", "told twice that an appointment is off", told_twice_of_the_end),
     ("I4", "due for more than ten minutes", overdue),
     ("I4", "doesn't say why", unexplained),
     ("I5", "never came back", stuck),
