@@ -56,7 +56,7 @@ def data_dir() -> Path:
 
 def add_up_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `up`: read here before settings load, and by the command after."""
-    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
+    parser.add_argument("--port", type=int, default=os.environ.get("PORT") or "8000")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--check", action="store_true", help="say what would run, and end")
     parser.add_argument(
