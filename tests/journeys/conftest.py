@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -21,6 +21,9 @@ from tests.journeys.watch import Watch
 
 PHONE = {"width": 320, "height": 640}
 DESKTOP = {"width": 1280, "height": 900}
+# A machine that does much else at once is slow, and no fault of the pages.
+PATIENCE = 15_000  # ms
+expect.set_options(timeout=PATIENCE)
 
 
 # Scripts read the site's clock. Playwright's own would take `performance` away from them.
@@ -159,7 +162,7 @@ class _Opened:
             "base_url": self.watch.origin,
         }
         context = self.browser.new_context(**(options | more))
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         ahead = timezone.now() - Clock.real()
         context.add_init_script(_CLOCK.replace("AHEAD", str(ahead // timedelta(milliseconds=1))))
         self.watch.follow(context)

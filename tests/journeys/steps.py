@@ -56,6 +56,14 @@ def take(page: Page, day: str = THURSDAY, clock: str = "10:00") -> None:
 
 def fill_in(page: Page, typed: Typed = ANA_AND_CHRIS) -> None:
     """The whole form, for two."""
+    fill_in_people(page, typed)
+    page.get_by_role("radio", name="Weekly").check()
+    page.get_by_label("What is it about?").fill(typed.about)
+    page.get_by_role("checkbox").check()
+
+
+def fill_in_people(page: Page, typed: Typed = ANA_AND_CHRIS) -> None:
+    """The part of the form that is about the two."""
     page.get_by_label("Your name").fill(typed.name)
     page.get_by_label("Your e-mail address").fill(typed.email)
     page.get_by_label("Their name").fill(typed.partner)
@@ -64,9 +72,6 @@ def fill_in(page: Page, typed: Typed = ANA_AND_CHRIS) -> None:
     page.get_by_role("radio", name=safe).check()
     page.get_by_label("Their time zone").select_option(typed.partner_zone)
     page.get_by_label("Their language").select_option(typed.partner_language)
-    page.get_by_role("radio", name="Weekly").check()
-    page.get_by_label("What is it about?").fill(typed.about)
-    page.get_by_role("checkbox").check()
 
 
 def book(page: Page) -> None:

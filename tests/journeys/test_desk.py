@@ -51,6 +51,27 @@ def test_the_counselor_sees_who_has_confirmed_and_cancels(
     expect(steps.time(ana, steps.THURSDAY, "10:00")).to_be_visible()
 
 
+def test_a_partner_behind_the_gate_is_written_to_once_the_counselor_has_asked(
+    open_browser: OpenBrowser, house: House, post: Post
+) -> None:
+    ana, iris = open_browser(), open_browser()
+    ana.goto("/book/?service=couple-session&counselor=iris&who=couple")
+    steps.take(ana, clock="11:00")
+    steps.fill_in_people(ana)
+    steps.book(ana)
+    expect(ana.locator("main")).to_contain_text("Nothing is sent to the other person until")
+    assert set(post.deliver()) == {"ana@example.org"}
+
+    steps.sign_in(iris, "iris")
+    iris.get_by_role("region", name="Partners who can't be written to yet").get_by_role(
+        "link", name="Chris Cedar"
+    ).click()
+    iris.locator("form[action$='/open-gate/'] button").click()
+    expect(iris.get_by_role("status")).to_contain_text("written to")
+    (invitation,) = post.deliver().values()
+    assert (invitation.to, invitation.entry.method) == ("chris@example.com", "REQUEST")
+
+
 def test_the_counselor_books_by_hand_and_overbooks_with_a_reason(
     open_browser: OpenBrowser, house: House, post: Post
 ) -> None:

@@ -86,7 +86,7 @@ def test_a_hold_ends_by_itself_and_says_so(open_browser: OpenBrowser, clock: Clo
     clock.go_on(one, minutes=11)
     steps.go_to_times(other)
     expect(steps.time(other, steps.THURSDAY, "10:00")).to_be_visible()
-    expect(one.locator("[data-hold-status]")).to_contain_text("no longer held", timeout=12_000)
+    expect(one.locator("[data-hold-status]")).to_contain_text("no longer held")
     expect(one.get_by_text("Held for you until")).to_be_hidden()
     one.reload()
     expect(one.locator("main")).to_contain_text("The time is no longer held for you.")

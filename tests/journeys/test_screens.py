@@ -100,7 +100,7 @@ def test_screens_of_a_booking(
     page.goto("/book/details/")
     steps.fill_in(page, steps.Typed(name=LONG))
     clock.go_on(page, minutes=11)
-    expect(page.locator("[data-hold-status]")).to_contain_text("no longer held", timeout=12_000)
+    expect(page.locator("[data-hold-status]")).to_contain_text("no longer held")
     look.at(page, "details, hold over")
     steps.go_to_times(other)
     steps.take(other)
