@@ -92,6 +92,7 @@ def test_the_counselor_books_by_hand_and_overbooks_with_a_reason(
     problem = iris.get_by_role("alert")
     expect(problem).to_contain_text("Something else lies at that time.")
     expect(problem).to_contain_text("Ana Alder")
+    expect(problem).to_be_focused()  # on a phone it stands below a list of times
     iris.get_by_role("checkbox", name="Book it all the same").check()
     book_it.click()
     expect(iris.locator("main")).to_contain_text("Please say why it is booked over another one.")
