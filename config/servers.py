@@ -146,7 +146,7 @@ class Postgres:
             "listen_addresses": "",
             "unix_socket_directories": str(self._home.run),
             "unix_socket_permissions": "0700",
-            "max_connections": "100",
+            "max_connections": "200",  # the races take fifty each
             "log_min_messages": "warning",
             # Statements and details quote rows, and rows hold what persons said.
             "log_min_error_statement": "panic",

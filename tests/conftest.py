@@ -14,3 +14,10 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     if program is None:
         (pytest.fail if chromium.in_ci() else pytest.skip)(chromium.SENTENCE)
     return {**browser_type_launch_args, "executable_path": program}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the races in one worker: each takes fifty connections, and a server has so many."""
+    for item in items:
+        if item.get_closest_marker("races") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group("races"))
