@@ -342,7 +342,7 @@ def test_a_case_is_booked_again_without_typing(
     own: Client, couple: Appointment, talk: Service
 ) -> None:
     sent = {"service": talk.slug, "counselor": "iris", "case": str(couple.case_id),
-            "date": "2027-01-19", "time": "10:00", "reason": ""}  # fmt: skip
+            "comes": "couple", "date": "2027-01-19", "time": "10:00", "reason": ""}  # fmt: skip
     assert own.post("/desk/book/", sent).status_code == 302
     again = Appointment.objects.exclude(pk=couple.pk).get()
     assert again.case_id == couple.case_id
