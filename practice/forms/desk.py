@@ -51,7 +51,12 @@ class ByHand(fields.Strict):
         self.offsets: tuple[timedelta, ...] = ()
         self.fields |= {
             "date": forms.DateField(
-                label=_("Day"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+                label=_("Day"),
+                widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+                error_messages={
+                    "required": _("Please fill this in."),
+                    "invalid": _("Please choose a day in these years."),
+                },
             ),
             "time": fields.line_field(
                 limit=5, label=_("Time"), widget=forms.TimeInput(attrs={"type": "time"})

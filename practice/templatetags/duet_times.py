@@ -66,12 +66,6 @@ def spoken_in(moment: datetime, zone: str) -> str:
 
 
 @register.filter
-def iso_in(moment: datetime, zone: str) -> str:
-    """2026-12-08T14:30:00+01:00"""
-    return local(moment, zone).isoformat()
-
-
-@register.filter
 def short_day(on: date) -> str:
     """Tue 8 Dec"""
     return date_format(on, "D j M")

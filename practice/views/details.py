@@ -140,6 +140,7 @@ def _details_page(
         "form": form,
         "mark": mark,
         "held_until": held.held_until if held else None,
+        "held_seconds": _seconds_left(held),
         "gone": gone,
         "next_times": next_times or [],
         "times_url": public.book_url(
@@ -150,6 +151,11 @@ def _details_page(
         ),
     }
     return render(request, "duet/practice/details.html", context, status=status)
+
+
+def _seconds_left(held: Appointment | None) -> int:
+    until = held.held_until if held else None
+    return int((until - timezone.now()).total_seconds()) if until else 0
 
 
 def _sent(request: HttpRequest, now: datetime) -> HttpResponse:

@@ -7,7 +7,8 @@ const watch = (box) => {
   box.dataset.watched = "yes";
   const left = box.querySelector("[data-hold-left]");
   const status = box.querySelector("[data-hold-status]");
-  const ends = Date.parse(box.dataset.holdEnds);
+  // Counted from here: the device's clock may be wrong, its pace is not.
+  const ends = Date.now() + Number(box.dataset.holdSeconds) * 1000;
   const minutes = new Intl.NumberFormat(document.documentElement.lang, {
     style: "unit", unit: "minute", unitDisplay: "long",
   });
@@ -28,6 +29,6 @@ const watch = (box) => {
   show();
 };
 
-const watchIn = (root) => root.querySelectorAll("[data-hold-ends]").forEach(watch);
+const watchIn = (root) => root.querySelectorAll("[data-hold-seconds]").forEach(watch);
 watchIn(document);
 document.addEventListener("htmx:load", (event) => watchIn(event.detail.elt.parentElement ?? document));
