@@ -6,6 +6,9 @@ from django.urls import URLPattern, URLResolver, include, path
 from clients import doors
 from config import views
 
+handler400 = "config.views.bad_request"
+handler403 = "config.views.forbidden"
+handler404 = "config.views.not_found"
 handler500 = "config.views.server_error"
 
 login = doors.public(

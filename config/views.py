@@ -83,6 +83,21 @@ def mailbox_empty(_request: HttpRequest) -> HttpResponse:
     return redirect("mailbox-list")
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
+    """Said without reading the body again, as Django's own would: it may be what is bad."""
+    return render(request, "400.html", status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
+    """As `bad_request`."""
+    return render(request, "403.html", status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
+    """As `bad_request`."""
+    return render(request, "404.html", status=404)
+
+
 def server_error(_request: HttpRequest) -> HttpResponse:
     """The last resort: 503 while the database is away, 500 for a fault of ours."""
     away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)

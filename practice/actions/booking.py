@@ -488,6 +488,7 @@ def move(
     _check_in_time(appointment, by, now)
     if appointment.state not in Appointment.TAKES_PLACE or _has_left(appointment, by):
         raise cancellation.NotAllowed("This appointment can no longer be changed.")
+    _check_ahead(appointment, now)
     if appointment.starts_at == start:
         return Changed(appointment, on_its_way=False)
     service, counselor = appointment.service, appointment.counselor
@@ -525,6 +526,12 @@ def move(
     return Changed(appointment, on_its_way)
 
 
+def _check_ahead(appointment: Appointment, now: datetime) -> None:
+    """What is over is put down as done or not; it is neither moved nor cancelled any more."""
+    if appointment.ends_at <= now:
+        raise cancellation.NotAllowed("This appointment is over.")
+
+
 def _has_left(appointment: Appointment, by: Actor) -> bool:
     """Whether the person who asks has cancelled their own part."""
     return (
@@ -553,7 +560,16 @@ def leave(*, attendance: Attendance, reason: str, by: Actor, now: datetime) -> C
     attendance.state = Attendance.State.CANCELLED
     attendance.cancelled_at = now
     attendance.cancel_reason = reason or None
-    attendance.save(update_fields=["state", "cancelled_at", "cancel_reason"])
+    attendance.left_period, attendance.left_sequence = appointment.period, appointment.sequence
+    attendance.save(
+        update_fields=[
+            "state",
+            "cancelled_at",
+            "cancel_reason",
+            "left_period",
+            "left_sequence",
+        ]
+    )
     remaining = Attendance.objects.filter(
         appointment=appointment, gate=Attendance.Gate.OPEN
     ).values_list("state", flat=True)
@@ -573,6 +589,7 @@ def cancel(*, appointment: Appointment, by: Actor, now: datetime) -> Changed:
     appointment = _locked(appointment.pk)
     if appointment.state == Appointment.State.CANCELLED:
         return Changed(appointment, on_its_way=False)
+    _check_ahead(appointment, now)
     declined = appointment.state == Appointment.State.REQUESTED
     cancellation.check_transition(appointment.state, Appointment.State.CANCELLED)
     _end(appointment, now)

@@ -10,11 +10,12 @@ from django.db.models import F
 
 from clients.actions import audit
 from clients.rules.actors import Actor
-from practice.actions import planning
+from practice.actions import guard, planning
 from practice.models import (
     Appointment,
     Counselor,
     HoursException,
+    Practice,
     ReminderRule,
     Service,
     TimeOff,
@@ -50,6 +51,7 @@ def set_hours(
     *, counselor: Counselor, openings: Iterable[Opening], zone: str, by: Actor, now: datetime
 ) -> None:
     """Replace a counselor's weekly hours. What is booked already stays booked."""
+    guard.lock_counselors([counselor.pk])
     WorkingHours.objects.filter(counselor=counselor).delete()
     WorkingHours.objects.bulk_create(
         WorkingHours(
@@ -75,6 +77,7 @@ def set_exception(
     now: datetime,
 ) -> None:
     """Replace one date's hours; no opening closes it."""
+    guard.lock_counselors([counselor.pk])
     HoursException.objects.filter(counselor=counselor, on=on).delete()
     HoursException.objects.bulk_create(
         HoursException(counselor=counselor, on=on, start=start, end=end, zone=zone)
@@ -112,6 +115,8 @@ def set_reminders(
 
     Every unsent reminder of every coming appointment that they concern is planned anew.
     """
+    # One change of the rules at a time: two at once would leave both sets.
+    list(Practice.objects.select_for_update(no_key=True))
     ReminderRule.objects.filter(service=service, channel="email").delete()
     ReminderRule.objects.bulk_create(
         ReminderRule(service=service, minutes_before=minutes)

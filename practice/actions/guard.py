@@ -11,9 +11,15 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 from psycopg import errors
 
 from practice.models import NO_OVERLAP, NO_ROOM_OVERLAP, Appointment, Counselor
+
+# What was overbooked lies outside the exclusion constraint, and keeps others out all the same.
+_OVERBOOKED_THERE = (
+    "overbooked AND state <> 'cancelled' AND counselor_id = %s AND blocked && %s AND id <> %s"
+)
 
 
 class SlotTaken(Exception):
@@ -63,6 +69,11 @@ def retake(*, appointment: Appointment, now: datetime) -> None:
     Refuses (SlotTaken) and leaves the old period as it was.
     """
     _clear_expired(appointment, now)
+    in_the_way = Appointment.objects.filter(
+        counselor=appointment.counselor_id, overbooked=True, blocked__overlap=appointment.blocked
+    ).exclude(Q(pk=appointment.pk) | Q(state=Appointment.State.CANCELLED))
+    if not appointment.overbooked and in_the_way.exists():
+        raise SlotTaken
     try:
         with transaction.atomic():
             appointment.save(
@@ -101,11 +112,19 @@ def _insert(appointment: Appointment) -> bool:
         field.get_db_prep_save(field.pre_save(appointment, add=True), connection)
         for field in fields
     ]
+    table = Appointment._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {Appointment._meta.db_table} ({columns}) VALUES ({marks}) "  # noqa: S608
+            f"INSERT INTO {table} ({columns}) SELECT {marks} "  # noqa: S608
+            f"WHERE %s OR NOT EXISTS (SELECT 1 FROM {table} WHERE {_OVERBOOKED_THERE}) "
             "ON CONFLICT DO NOTHING RETURNING id",
-            values,
+            [
+                *values,
+                appointment.overbooked,
+                appointment.counselor_id,
+                appointment.blocked,
+                appointment.pk,
+            ],
         )
         taken = cursor.fetchone() is not None
     appointment._state.adding = not taken
@@ -113,9 +132,14 @@ def _insert(appointment: Appointment) -> bool:
 
 
 def _clear_expired(appointment: Appointment, now: datetime) -> None:
-    expired = Appointment.objects.filter(state=Appointment.State.HELD, held_until__lte=now)
-    expired.filter(
-        counselor=appointment.counselor_id, blocked__overlap=appointment.blocked
-    ).delete()
+    """Remove expired holds in the way, but for those that somebody is booking right now."""
+    in_the_way = Q(counselor=appointment.counselor_id, blocked__overlap=appointment.blocked)
     if appointment.room_id:
-        expired.filter(room=appointment.room_id, period__overlap=appointment.period).delete()
+        in_the_way |= Q(room=appointment.room_id, period__overlap=appointment.period)
+    expired = (
+        Appointment.objects.select_for_update(skip_locked=True)
+        .filter(in_the_way, state=Appointment.State.HELD, held_until__lte=now)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    Appointment.objects.filter(pk__in=list(expired)).delete()

@@ -7,17 +7,23 @@ from practice.forms import fields
 REASON_LIMIT = 1_000
 
 
-class Confirm(fields.Strict):
+class Own(fields.Strict):
+    """Without the token in the address a form says whose page it was on; the view asks that."""
+
+    besides = frozenset({"own"})
+
+
+class Confirm(Own):
     """Nothing but the button."""
 
 
-class Move(fields.Strict):
+class Move(Own):
     """A time out of the list."""
 
     start = fields.Instant()
 
 
-class Cancel(fields.Strict):
+class Cancel(Own):
     """The button, and a word to the practice if one likes."""
 
     reason = fields.text_field(

@@ -168,6 +168,13 @@ class AttendanceQuerySet(models.QuerySet["Attendance"]):
         """The one attendance that a link opens."""
         return self.filter(token_hash=token_hash)
 
+    def ending_after(self, moment: datetime) -> "AttendanceQuerySet":
+        """Those whose time, as their person knows it, ends later."""
+        return self.filter(
+            Q(left_period__isnull=True, appointment__period__endswith__gt=moment)
+            | Q(left_period__endswith__gt=moment)
+        )
+
 
 class Attendance(models.Model):
     """One person's part in an appointment: own state, own link, own contact, own zone."""
@@ -204,6 +211,9 @@ class Attendance(models.Model):
     confirmed_at = models.DateTimeField(null=True)
     cancelled_at = models.DateTimeField(null=True)
     cancel_reason = SealedText(null=True)
+    # Somebody who has left is shown the time that they left, whatever becomes of the others'.
+    left_period = DateTimeRangeField(null=True)
+    left_sequence = models.PositiveIntegerField(null=True)
 
     objects = AttendanceQuerySet.as_manager()
 
@@ -233,6 +243,20 @@ class Attendance(models.Model):
 
     def sealing_key(self) -> DataKey:
         return self.person.key
+
+    @property
+    def starts_at(self) -> datetime:
+        start: datetime = (self.left_period or self.appointment.period).lower
+        return start
+
+    @property
+    def ends_at(self) -> datetime:
+        end: datetime = (self.left_period or self.appointment.period).upper
+        return end
+
+    @property
+    def sequence(self) -> int:
+        return self.appointment.sequence if self.left_sequence is None else self.left_sequence
 
 
 class Answer(models.Model):

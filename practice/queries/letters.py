@@ -164,6 +164,7 @@ class _Facts:
     there: str
     place: str
     link: str
+    changeable: bool
     until: str
     practice: str
     phone: str
@@ -194,15 +195,17 @@ def _facts(kind: str, message: Message, attendance: Attendance, practice: Practi
     until = cancellation.changeable_until(
         starts_at=appointment.starts_at, cutoff_minutes=practice.cutoff_minutes
     )
-    changeable = kind in {"confirmation", "invitation", "moved"} and until > message.due_at
+    changeable = until > message.due_at
+    says_until = changeable and kind in {"confirmation", "invitation", "moved"}
     return _Facts(
         subject=str(_SUBJECTS[kind]),
-        when=_span(appointment, zone),
+        when=_span(attendance),
         zone=zone_words(zone),
-        there=_there(appointment, zone),
+        there=_there(attendance, zone),
         place=_place(appointment),
         link=page_url(attendance.token),
-        until=_moment(until, zone) if changeable else "",
+        changeable=changeable,
+        until=_moment(until, zone) if says_until else "",
         practice=_sender_name(practice),
         phone=practice.phone,
     )
@@ -229,10 +232,11 @@ def _sender_name(practice: Practice) -> str:
     return _("Appointments") if not name or neutral.reveals(name) else name
 
 
-def _span(appointment: Appointment, zone: str) -> str:
-    """Date, begin and end on a zone's clock."""
-    end = appointment.ends_at.astimezone(wall.zone_info(zone))
-    return capfirst(f"{_moment(appointment.starts_at, zone)}–{end:%H:%M}")
+def _span(attendance: Attendance) -> str:
+    """Date, begin and end on the person's own clock."""
+    zone = attendance.person.zone
+    end = attendance.ends_at.astimezone(wall.zone_info(zone))
+    return capfirst(f"{_moment(attendance.starts_at, zone)}–{end:%H:%M}")
 
 
 def _moment(moment: datetime, zone: str) -> str:
@@ -241,12 +245,13 @@ def _moment(moment: datetime, zone: str) -> str:
     return date_format(local, pgettext("date format", "l, j F Y, H:i"), use_l10n=False)
 
 
-def _there(appointment: Appointment, zone: str) -> str:
+def _there(attendance: Attendance, zone: str) -> str:
     """The time on the clock of the place to come to, where it isn't the reader's own."""
+    appointment = attendance.appointment
     there = appointment.counselor.zone
     if appointment.service.place != Service.Place.ADDRESS:
         return ""
-    at = appointment.starts_at
+    at = attendance.starts_at
     if at.astimezone(wall.zone_info(there)).replace(tzinfo=None) == at.astimezone(
         wall.zone_info(zone)
     ).replace(tzinfo=None):
@@ -291,17 +296,18 @@ def _attachments(
 def _entry(attendance: Attendance, method: Method, stamped_at: datetime, name: str) -> Entry:
     appointment = attendance.appointment
     # Who leaves alone leaves the appointment's own number as it is, and yet ends their entry.
-    sequence = appointment.sequence + (1 if method == "CANCEL" else 0)
+    gone = method == "CANCEL"
     mailed = method != "PUBLISH" and bool(name)
+    by_phone = appointment.service.place == Service.Place.PHONE
     return Entry(
         uid=f"{attendance.pk}@{_host()}",
-        sequence=sequence,
+        sequence=attendance.sequence + (1 if gone else 0),
         method=method,
-        starts_at=appointment.starts_at,
-        ends_at=appointment.ends_at,
+        starts_at=attendance.starts_at,
+        ends_at=attendance.ends_at,
         zone=attendance.person.zone,
         stamped_at=stamped_at,
-        place="" if appointment.service.place == Service.Place.PHONE else _place_text(appointment),
+        place="" if gone or by_phone else _place_text(appointment),
         organizer=mime.address_of(settings.DEFAULT_FROM_EMAIL) if mailed else "",
         organizer_name=name,
         attendee=attendance.person.email or "" if mailed else "",

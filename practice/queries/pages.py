@@ -96,7 +96,7 @@ def by_link(token_hash: bytes, now: datetime) -> Attendance | None:
     """The attendance that a link opens while it works; one statement."""
     return (
         Attendance.objects.opened_by(token_hash)
-        .filter(appointment__period__endswith__gt=now - LINK_OUTLIVES_END)
+        .ending_after(now - LINK_OUTLIVES_END)
         .select_related(
             "person__key", "appointment__service", "appointment__counselor__member", "appointment"
         )
@@ -108,7 +108,8 @@ def own(person_id: UUID, attendance_id: UUID, now: datetime) -> Attendance | Non
     """A person's own attendance, under the same limits as its link; one statement."""
     return (
         Attendance.objects.visible_to(Actor.of_person(person_id))
-        .filter(pk=attendance_id, appointment__period__endswith__gt=now - LINK_OUTLIVES_END)
+        .ending_after(now - LINK_OUTLIVES_END)
+        .filter(pk=attendance_id)
         .select_related("person__key", "appointment__service", "appointment__counselor__member")
         .first()
     )

@@ -75,7 +75,7 @@ def _appointment_page(
         "consents": diary.consents(found),
         "history": diary.history(found),
         "may_ask": may_ask_in_person(request.actor),
-        "takes_place": found.state in Appointment.TAKES_PLACE,
+        "takes_place": found.state in Appointment.TAKES_PLACE and found.ends_at > now,
         "can_close": found.starts_at <= now
         and found.state not in (Appointment.State.CANCELLED, Appointment.State.REQUESTED),
         "again_url": f"{reverse('practice:desk-book')}?{urlencode({'case': str(found.case_id)})}",

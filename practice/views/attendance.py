@@ -89,8 +89,14 @@ def _by_link(token: str, now: datetime) -> Page:
 
 
 def _mine(request: HttpRequest, now: datetime) -> Page:
-    """Refuses (404, the same for all) a browser in which nobody's page is open any more."""
+    """Refuses (404, the same for all) a browser in which nobody's page is open any more.
+
+    So it does a form of somebody else's page: two may have used this browser one after the other,
+    and a button must never act on the other one's part.
+    """
     ids = visit.own(request.session, now)
+    if ids and request.method == "POST" and request.POST.get("own") != str(ids[1]):
+        raise Http404
     attendance = pages.own(*ids, now) if ids else None
     practice = pages.practice()
     if attendance is None or practice is None:
@@ -220,14 +226,14 @@ def _context(page: Page) -> dict[str, object]:
         # The tab, the head of the page and the history: neutral, as in the messages.
         "practice": {"name": page.practice.neutral_name, "phone": page.practice.phone},
         "appointment": {
-            "when": duet_times.long_in(appointment.starts_at, page.zone),
-            "when_iso": duet_times.local(appointment.starts_at, page.zone).isoformat(),
+            "when": duet_times.long_in(page.attendance.starts_at, page.zone),
+            "when_iso": duet_times.local(page.attendance.starts_at, page.zone).isoformat(),
             "zone": duet_times.zone_words(page.zone),
             "length": duet_services.minutes_words(appointment.service),
             "place": duet_services.place(appointment),
             "place_url": "" if gone else duet_services.place_url(appointment),
         },
-        "there": _there(appointment.starts_at, practice_zone)
+        "there": _there(page.attendance.starts_at, practice_zone)
         if at_practice and practice_zone != page.zone
         else "",
         "state": _state(page, gone=gone),
@@ -235,6 +241,7 @@ def _context(page: Page) -> dict[str, object]:
         "can_change": page.can_change,
         "too_late": page.takes_place and not page.can_change,
         "by_link": page.token is not None,
+        "own": "" if page.token else page.attendance.pk,
         "own_url": page.url(),
         "confirm_url": page.url("confirm"),
         "move_url": page.url("move"),

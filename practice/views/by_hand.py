@@ -55,7 +55,10 @@ def move(request: MemberRequest, pk: UUID) -> HttpResponse:
         start = by_hand.cleaned_data["start"] if by_hand.is_valid() else None
         beside = _beside(by_hand) if start else None
     if start is None or start <= now:
-        notice = "" if start is None else _("Please choose a time that is still ahead.")
+        notice = _("Please choose a time that is still ahead.")
+        if start is None:
+            # What is wrong with a time that was written stands beside its fields.
+            notice = "" if by_hand.is_bound else _("Please choose a time from the list again.")
         return _move_page(request, found, by_hand, now, notice=notice, status=422)
     try:
         changed = booking.move(

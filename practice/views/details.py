@@ -22,6 +22,7 @@ from practice.actions.guard import SlotTaken
 from practice.forms.booking import COUPLE, Choice, Details
 from practice.models import Appointment, Counselor, Practice, Service
 from practice.queries import offers, pages
+from practice.rules import cancellation
 from practice.templatetags import duet_times
 from practice.views import persons, public, times, visit
 from practice.views.booking import VISITOR, hold_for, let_go, times_of
@@ -318,6 +319,12 @@ def done(request: HttpRequest) -> HttpResponse:
         "waits": own.appointment.state == Appointment.State.REQUESTED,
         "partner": sent.partner,
         "invites_at_once": own.appointment.service.invite_gate == Service.InviteGate.SAID_SAFE,
+        "can_change": cancellation.can_change(
+            starts_at=own.appointment.starts_at,
+            cutoff_minutes=practice.cutoff_minutes,
+            state=own.appointment.state,
+            now=now,
+        ),
         "manage_path": path,
         "manage_url": settings.DUET["BASE_URL"] + path,
         "calendar_url": reverse("practice:attendance-calendar", args=[own.token]),

@@ -406,6 +406,34 @@ def test_overbooking_is_knowing_and_still_keeps_others_out(iris: Counselor, talk
         hold(talk, "12:00")
 
 
+def test_over_what_was_overbooked_nothing_is_booked_unknowingly(
+    iris: Counselor, talk: Service
+) -> None:
+    over = by_hand(iris, talk, "19:00", booking.ByHand("a crisis", overbook=True))
+    with pytest.raises(SlotTaken):
+        by_hand(iris, talk, "19:00", booking.ByHand("after work"))
+    booked = book(talk)
+    with pytest.raises(SlotTaken):
+        booking.move(
+            appointment=booked.appointment,
+            start=make.at(1, "19:30"),
+            by=Actor.system(),
+            now=NOW,
+            beside=booking.ByHand("after work"),
+        )
+    booking.cancel(appointment=over.appointment, by=Actor.system(), now=NOW)
+    assert by_hand(iris, talk, "19:00", booking.ByHand("after work"))
+
+
+def test_what_is_over_is_neither_cancelled_nor_moved(talk: Service) -> None:
+    booked = book(talk)
+    after = make.at(1, "12:00")
+    with pytest.raises(cancellation.NotAllowed):
+        booking.cancel(appointment=booked.appointment, by=Actor.system(), now=after)
+    with pytest.raises(cancellation.NotAllowed):
+        booking.move(appointment=booked.appointment, start=make.at(3), by=Actor.system(), now=after)
+
+
 def test_a_known_couple_is_booked_again_without_asking_anew(iris: Counselor, talk: Service) -> None:
     booked = book(talk, partner=BEN)
     again = booking.book_by_hand(

@@ -164,8 +164,9 @@ def test_the_page_without_the_token_acts_too_and_holds_to_csrf(ben: Attendance) 
     strict = Client(enforce_csrf_checks=True)
     strict.post(link(ben, "confirm/"))
     assert strict.post("/a/cancel/").status_code == 403
-    token = walk.hidden(strict.get("/a/cancel/"), "csrfmiddlewaretoken")
-    sent = strict.post("/a/cancel/", {"csrfmiddlewaretoken": token})
+    form = strict.get("/a/cancel/")
+    mine = {name: walk.hidden(form, name) for name in ("csrfmiddlewaretoken", "own")}
+    sent = strict.post("/a/cancel/", mine)
     assert sent["Location"] == "/a/"
     assert now(ben).state == Attendance.State.CANCELLED
 
@@ -271,3 +272,48 @@ def test_a_message_that_may_have_left_is_named(client: Client, ana: Attendance) 
 def test_without_a_practice_no_link_works(client: Client, practice: Practice) -> None:
     practice.delete()
     assert client.get("/a/AAAAAAAAAAAAAAAAAAAAAA/").status_code == 404
+
+
+# --- after somebody has left ---------------------------------------------------------------------
+
+
+def leave(client: Client, attendance: Attendance) -> None:
+    assert client.post(link(attendance, "cancel/"), {"reason": ""}).status_code == 302
+
+
+def test_whoever_left_sees_nothing_of_what_becomes_of_the_others_time(
+    ana: Attendance, ben: Attendance, couple: Appointment
+) -> None:
+    anas, bens = Client(), Client()
+    leave(anas, ana)
+    before = [Client().get(link(ana, page)).content for page in ("", "appointment.ics")]
+    moved = bens.post(link(ben, "move/"), {"start": make.at(4, "14:00").isoformat()})
+    assert moved.status_code == 302
+    assert [Client().get(link(ana, page)).content for page in ("", "appointment.ics")] == before
+    leave(bens, ben)
+    assert [Client().get(link(ana, page)).content for page in ("", "appointment.ics")] == before
+    assert b"LOCATION" not in before[1]
+    couple.refresh_from_db()
+    assert couple.state == Appointment.State.CANCELLED
+
+
+def test_a_link_of_somebody_who_left_ends_with_the_time_that_they_left(
+    ana: Attendance, ben: Attendance, clock: SetClock
+) -> None:
+    leave(Client(), ana)
+    Client().post(link(ben, "move/"), {"start": make.at(11, "10:00").isoformat()})
+    clock(START + timedelta(days=2))
+    assert Client().get(link(ana)).status_code == 404
+    assert Client().get(link(ben)).status_code == 200
+
+
+def test_a_button_never_acts_on_whoever_used_the_browser_in_between(
+    client: Client, ana: Attendance, ben: Attendance
+) -> None:
+    client.post(link(ana, "confirm/"))
+    form = client.get("/a/cancel/")
+    client.post(link(ben, "confirm/"))
+    sent = {"reason": "", "own": walk.hidden(form, "own")}
+    assert client.post("/a/cancel/", sent).status_code == 404
+    assert client.post("/a/cancel/", {"reason": ""}).status_code == 404
+    assert {now(ana).state, now(ben).state} == {Attendance.State.CONFIRMED}

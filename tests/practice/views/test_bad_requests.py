@@ -131,3 +131,27 @@ def test_the_page_to_move_shows_nothing_of_a_person(client: Client, ana: Attenda
     page = walk.text(response)
     for canary in ("Alder", "Birch", "Ben", "@example.org", "+12015550"):
         assert canary not in page
+
+
+@pytest.mark.parametrize("path", ["/book/", "/book/details/", "/desk/", "/a/"])
+def test_a_session_cookie_that_is_no_key_is_no_session(client: Client, path: str) -> None:
+    client.cookies["sessionid"] = "\x00abcdefghijkl"
+    assert client.get(path).status_code < 500
+
+
+@pytest.mark.parametrize(
+    "path", ["/book/hold/", "/accounts/login/", "/a/aaaaaaaaaaaaaaaaaaaaaa/confirm/"]
+)
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/x-www-form-urlencoded; charset=utf-7",
+        "application/x-www-form-urlencoded; charset=base64",
+        "multipart/form-data",
+        "multipart/form-data; boundary=\xff",
+    ],
+)
+def test_a_body_that_can_not_be_read_is_refused(path: str, content_type: str) -> None:
+    client = Client(raise_request_exception=False, enforce_csrf_checks=True)
+    response = client.generic("POST", path, b"a=1", content_type=content_type)
+    assert 400 <= response.status_code < 500
