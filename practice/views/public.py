@@ -38,6 +38,7 @@ def home(request: HttpRequest) -> HttpResponse:
         )
         context |= {
             "service": {
+                "slug": service.slug,
                 "name": service.name,
                 "minutes": service.minutes,
                 "price": duet_services.price(service),

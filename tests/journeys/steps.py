@@ -31,7 +31,7 @@ ANA_AND_CHRIS = Typed()
 def go_to_times(page: Page) -> None:
     """From the first page to the open times, for two."""
     page.goto("/")
-    page.get_by_role("link", name="See times for a first conversation").click()
+    page.get_by_role("link", name="See times", exact=True).click()
     page.get_by_role("radio", name="First conversation").check()
     page.get_by_role("radio", name="Two of us").check()
     page.get_by_role("button", name="See the times").click()

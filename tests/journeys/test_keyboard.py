@@ -78,7 +78,7 @@ def test_a_booking_for_two_takes_no_mouse(open_browser: OpenBrowser) -> None:
     page = open_browser()
     page.goto("/")
     press(page, page.get_by_role("link", name="Skip to the content"))
-    press(page, page.get_by_role("link", name="See times for a first conversation"))
+    press(page, page.get_by_role("link", name="See times", exact=True))
 
     choose(page, page.get_by_role("radio", name="First conversation"))
     choose(page, page.get_by_role("radio", name="Two of us"))

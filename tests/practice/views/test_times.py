@@ -141,3 +141,9 @@ def test_a_time_that_comes_twice_names_its_offset() -> None:
     assert duet_times.in_zone(first, "Europe/Berlin") == "Sun 27 Oct, 02:30 CEST"
     assert duet_times.in_zone(first.replace(hour=1), "Europe/Berlin") == "Sun 27 Oct, 02:30 CET"
     assert duet_times.in_zone(first.replace(hour=3), "Europe/Berlin") == "Sun 27 Oct, 04:30"
+
+
+def test_the_first_page_leads_straight_to_times(client: Client, talk: Service) -> None:
+    home = walk.text(client.get("/"))
+    assert f'href="/book/?service={talk.slug}"' in home
+    assert "Choose a time" in walk.text(client.get("/book/", {"service": talk.slug}))
