@@ -80,15 +80,20 @@ def in_quiet_hours(moment: datetime, quiet: Quiet | None, zone: str) -> bool:
 
 def before_quiet_hours(moment: datetime, quiet: Quiet | None, zone: str) -> datetime:
     """`moment`, or if it falls in quiet hours, the last minute before these begin."""
-    if quiet is None or not in_quiet_hours(moment, quiet, zone):
-        return moment
-    start, _ = _checked(quiet)
+    # Again where the clocks skip all that the quiet hours leave of a date.
+    while quiet is not None and in_quiet_hours(moment, quiet, zone):
+        moment = _began(moment, _checked(quiet)[0], zone) - _MINUTE
+    return moment
+
+
+def _began(moment: datetime, start: int, zone: str) -> datetime:
+    """When the quiet hours in which `moment` lies began, on the person's own clock."""
     local = moment.astimezone(wall.zone_info(zone))
     began_on = local.date()
     if local.hour * 60 + local.minute < start:
         began_on -= timedelta(days=1)
     # Where the clocks go back over the beginning it comes twice: the first one counts.
-    return wall.instant(wall.first_minute(began_on, start, zone)) - _MINUTE
+    return wall.instant(wall.first_minute(began_on, start, zone))
 
 
 def _checked(quiet: Quiet) -> Quiet:

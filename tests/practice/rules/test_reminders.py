@@ -238,3 +238,11 @@ def test_around_every_change_of_clocks_reminders_keep_their_promises(
             starts_at - timedelta(minutes=lead_minutes), quiet, zone
         )
         assert (due_at > booked_at) == any(each.due_at == due_at for each in found)
+
+
+def test_where_the_clocks_skip_all_that_quiet_hours_leave_the_day_before_serves() -> None:
+    # Quiet but for the first minute of the day, which this date in Santiago doesn't have.
+    moment = datetime(2030, 9, 8, 4, 0, tzinfo=UTC)
+    due_at = reminders.before_quiet_hours(moment, (1, 0), "America/Santiago")
+    assert due_at == datetime(2030, 9, 7, 4, 0, tzinfo=UTC)
+    assert not reminders.in_quiet_hours(due_at, (1, 0), "America/Santiago")
