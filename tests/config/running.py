@@ -129,6 +129,8 @@ def site(folder: Path) -> Iterator[Site]:
         for pid in family & living(family):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        # Waited for here, or its collection later is a warning in somebody else's test.
+        running.process.wait()
 
 
 def living(family: set[int]) -> set[int]:

@@ -410,6 +410,9 @@ def test_over_what_was_overbooked_nothing_is_booked_unknowingly(
     iris: Counselor, talk: Service
 ) -> None:
     over = by_hand(iris, talk, "19:00", booking.ByHand("a crisis", overbook=True))
+    # The control: the constraint alone, past the guard, lets it through.
+    past = make.appointment(iris, talk, start=make.at(1, "19:30"), override_reason="past the guard")
+    Appointment.objects.filter(pk=past.pk).update(state="cancelled", cancelled_at=NOW)
     with pytest.raises(SlotTaken):
         by_hand(iris, talk, "19:00", booking.ByHand("after work"))
     booked = book(talk)
