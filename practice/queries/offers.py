@@ -16,7 +16,7 @@ MAX_DAYS = 62
 # nothing here; the guard clears them when somebody takes their place. What is overbooked is busy
 # like the rest. The hold of the one who asks, and an appointment being moved, are left out.
 _DIARIES = """
-SELECT c.id, c.hours_version,
+SELECT c.id, c.slug, c.hours_version,
   (SELECT json_agg(json_build_array(w.weekday, w.start, w."end", w.zone, w.from_on, w.until_on)
                    ORDER BY w.weekday, w.start, w.id)
      FROM duet_practice_workinghours w WHERE w.counselor_id = c.id),
@@ -59,9 +59,10 @@ _NOBODY = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """A counselor's id and the version of the hours under which a time is offered."""
+    """A counselor, and the version of the hours under which a time is offered."""
 
     counselor: UUID
+    slug: str
     hours_version: int
 
 
@@ -199,10 +200,10 @@ def _open(
         rows = cursor.fetchall()
     diaries = [
         slots.Diary(
-            Offered(row[0], row[1]),
-            _hours(row[2] or (), row[3] or ()),
-            [tuple(busy) for busy in (*(row[4] or ()), *(row[5] or ()))],
-            rooms=[tuple(busy) for busy in row[6] or ()],
+            Offered(*row[:3]),
+            _hours(row[3] or (), row[4] or ()),
+            [tuple(busy) for busy in (*(row[5] or ()), *(row[6] or ()))],
+            rooms=[tuple(busy) for busy in row[7] or ()],
         )
         for row in rows
     ]
