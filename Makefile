@@ -26,8 +26,8 @@ test: development  ## the whole suite, on servers of its own; ARGS="-k word" nar
 faults: development  ## the long form of the fault tests
 	@FAULTS=long $(PYTEST) -m "faults or races" $(ARGS)
 
-bench: development  ## measure against the goals in benchmarks/
-	@for program in $(wildcard benchmarks/[a-z]*.py); do $(PY) $$program || exit 1; done
+bench: development  ## measure against docs/performance.md; ARGS="slots" for one of them
+	@$(PY) -m benchmarks $(ARGS)
 
 screens: development  ## pictures of a running site's PAGES, phone and desktop, light and dark
 	@$(PY) -m tests.chromium
@@ -51,6 +51,8 @@ lock:  ## compile the requirements' lock files (needs uv)
 		--python-version 3.11 requirements.in -o requirements.txt
 	uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
 		--python-version 3.11 requirements-dev.in -o requirements-dev.txt
+	uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url \
+		--python-version 3.11 benchmarks/requirements.in -o benchmarks/requirements.txt
 
 site development:
 	@test -n "$(PYTHON)" || { echo "Duet needs Python 3.11 or later: there is none on PATH."; exit 1; }

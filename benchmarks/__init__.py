@@ -1,0 +1,1 @@
+"""Duet measured against what one would use instead: `make bench`, docs/performance.md."""
