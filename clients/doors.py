@@ -1,7 +1,8 @@
 """Who may come in: every view carries exactly one of these decorators.
 
 A door decides before the view runs, and sets the headers that its kind of page needs. The
-attribute `door` on the view names it, so that a test can hold every route to it.
+attribute `door` on the view names it, so that a test can hold every route to it. What a limit on
+tries refuses inside a view, and the view doesn't answer itself, leaves as a page of status 429.
 """
 
 import functools
@@ -12,9 +13,11 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 from django.utils.cache import patch_cache_control
 from django.views.decorators.csrf import csrf_exempt
 
+from clients.limits import TooMany
 from clients.queries import people
 from clients.rules.actors import Actor
 
@@ -26,6 +29,19 @@ class MemberRequest(HttpRequest):
     """A request that came through the `desk` door."""
 
     actor: Actor
+
+
+def _limited(view: View[P]) -> View[P]:
+    """The view, with a page in place of a refusal (TooMany) that it lets pass."""
+
+    def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except TooMany as refused:
+            context = {"sentence": refused.sentence}
+            return refused.mark(render(request, "duet/too_many.html", context))
+
+    return inner
 
 
 def _private(response: HttpResponseBase, referrer: str) -> HttpResponseBase:
@@ -43,10 +59,7 @@ def _named(view: object, door: str) -> None:
 def public(view: View[P]) -> View[P]:
     """Anybody may come in; nothing personal is shown."""
 
-    @functools.wraps(view)
-    def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        return view(request, *args, **kwargs)
-
+    inner = functools.wraps(view)(_limited(view))
     _named(inner, "public")
     return login_not_required(inner)
 
@@ -56,7 +69,7 @@ def visitor(view: View[P]) -> View[P]:
 
     @functools.wraps(view)
     def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        return _private(view(request, *args, **kwargs), "same-origin")
+        return _private(_limited(view)(request, *args, **kwargs), "same-origin")
 
     _named(inner, "visitor")
     return login_not_required(inner)
@@ -71,7 +84,7 @@ def by_link(view: View[P]) -> View[P]:
 
     @functools.wraps(view)
     def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        response = _private(view(request, *args, **kwargs), "no-referrer")
+        response = _private(_limited(view)(request, *args, **kwargs), "no-referrer")
         if isinstance(response, HttpResponse):
             response["X-Robots-Tag"] = "noindex"
         return response

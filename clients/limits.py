@@ -14,9 +14,10 @@ from typing import TypeVar
 
 from django.conf import settings
 from django.core.cache import cache
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import ngettext
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,22 @@ class TooMany(Exception):
     def __init__(self, retry_after: int) -> None:
         super().__init__("too many tries")
         self.retry_after = retry_after
+
+    @property
+    def sentence(self) -> str:
+        """What the one who tried is told."""
+        minutes = -(-self.retry_after // 60)
+        return ngettext(
+            "That was tried very often from your connection. Please wait %(minutes)d minute.",
+            "That was tried very often from your connection. Please wait %(minutes)d minutes.",
+            minutes,
+        ) % {"minutes": minutes}
+
+    def mark(self, response: HttpResponse) -> HttpResponse:
+        """Make the page that says so a refusal, which tells when to come back."""
+        response.status_code = 429
+        response["Retry-After"] = str(self.retry_after)
+        return response
 
 
 def check(request: HttpRequest, limit: Limit) -> None:

@@ -4,18 +4,14 @@ from django.contrib.auth import views as auth
 from django.urls import URLPattern, URLResolver, include, path
 
 from clients import doors
-from config import views
+from config import sign_in, views
 
 handler400 = "config.views.bad_request"
 handler403 = "config.views.forbidden"
 handler404 = "config.views.not_found"
 handler500 = "config.views.server_error"
 
-login = doors.public(
-    auth.LoginView.as_view(
-        template_name="duet/accounts/login.html", redirect_authenticated_user=True
-    )
-)
+login = doors.public(sign_in.SignIn.as_view())
 logout = doors.public(auth.LogoutView.as_view(template_name="duet/accounts/logged_out.html"))
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -17,12 +17,13 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from clients import doors
+from clients import doors, limits
 from clients.rules.actors import Actor
 from practice.actions import booking
 from practice.actions.guard import SlotTaken
 from practice.forms import attendance as forms
 from practice.forms import fields
+from practice.limits import UNKNOWN_LINKS
 from practice.models import Appointment, Attendance, Practice, Service
 from practice.queries import letters, offers, pages
 from practice.rules import cancellation
@@ -36,10 +37,20 @@ _read_or_send = require_http_methods(["GET", "HEAD", "POST"])
 class Page:
     """One attendee's page as it stands now, and how its links are made."""
 
-    attendance: Attendance
-    practice: Practice
+    part: pages.OwnPart
     token: str | None
-    now: datetime
+
+    @property
+    def attendance(self) -> Attendance:
+        return self.part.attendance
+
+    @property
+    def practice(self) -> Practice:
+        return self.part.practice
+
+    @property
+    def now(self) -> datetime:
+        return self.part.now
 
     @property
     def appointment(self) -> Appointment:
@@ -53,25 +64,6 @@ class Page:
     def zone(self) -> str:
         return self.attendance.person.zone
 
-    @property
-    def takes_place(self) -> bool:
-        """Whether it still lies ahead, for this person and at all."""
-        return (
-            self.attendance.state != Attendance.State.CANCELLED
-            and self.appointment.state in Appointment.TAKES_PLACE
-            and self.appointment.starts_at > self.now
-        )
-
-    @property
-    def can_change(self) -> bool:
-        """Whether the practice's cut-off still lets this person move or cancel."""
-        return self.takes_place and cancellation.can_change(
-            starts_at=self.appointment.starts_at,
-            cutoff_minutes=self.practice.cutoff_minutes,
-            state=self.appointment.state,
-            now=self.now,
-        )
-
     def url(self, name: str = "") -> str:
         """A page of this attendee's, behind the link or behind the session."""
         mine = self.token is None
@@ -79,13 +71,17 @@ class Page:
         return reverse(f"{base}-{name}" if name else base, args=[] if mine else [self.token])
 
 
-def _by_link(token: str, now: datetime) -> Page:
-    """Refuses (404, the same for all) links that are unknown, mistyped or have ended."""
+def _by_link(request: HttpRequest, token: str, now: datetime) -> Page:
+    """Refuses (404, the same for all) links that are unknown, mistyped or have ended.
+
+    Only those are counted and limited: a link that works always does.
+    """
     attendance = pages.by_link(booking.token_hash(token), now)
     practice = pages.practice()
     if attendance is None or practice is None:
+        limits.check(request, UNKNOWN_LINKS)
         raise Http404
-    return Page(attendance, practice, token, now)
+    return Page(pages.OwnPart(attendance, practice, now), token)
 
 
 def _mine(request: HttpRequest, now: datetime) -> Page:
@@ -101,7 +97,7 @@ def _mine(request: HttpRequest, now: datetime) -> Page:
     practice = pages.practice()
     if attendance is None or practice is None:
         raise Http404
-    return Page(attendance, practice, None, now)
+    return Page(pages.OwnPart(attendance, practice, now), None)
 
 
 # --- behind the link -----------------------------------------------------------------------------
@@ -111,40 +107,41 @@ def _mine(request: HttpRequest, now: datetime) -> Page:
 @require_safe
 def page(request: HttpRequest, token: str) -> HttpResponse:
     """The attendee's own appointment."""
-    return _in_their_language(_show, request, _by_link(token, timezone.now()))
+    return _in_their_language(_show, request, _by_link(request, token, timezone.now()))
 
 
 @doors.by_link
 @require_POST
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     """The attendee says that they come."""
-    return _in_their_language(_confirm, request, _by_link(token, timezone.now()))
+    return _in_their_language(_confirm, request, _by_link(request, token, timezone.now()))
 
 
 @doors.by_link
 @_read_or_send
 def move(request: HttpRequest, token: str) -> HttpResponse:
     """Other times with the same counselor, and the button that moves."""
-    return _in_their_language(_move, request, _by_link(token, timezone.now()))
+    return _in_their_language(_move, request, _by_link(request, token, timezone.now()))
 
 
 @doors.by_link
 @_read_or_send
 def cancel(request: HttpRequest, token: str) -> HttpResponse:
     """Ask once more, then cancel this person's own part."""
-    return _in_their_language(_cancel, request, _by_link(token, timezone.now()))
+    return _in_their_language(_cancel, request, _by_link(request, token, timezone.now()))
 
 
 @doors.by_link
 @require_safe
 def calendar(request: HttpRequest, token: str) -> HttpResponse:
     """The calendar file, with a neutral title."""
-    return _in_their_language(_calendar, request, _by_link(token, timezone.now()))
+    return _in_their_language(_calendar, request, _by_link(request, token, timezone.now()))
 
 
 @doors.by_link
 def unknown(request: HttpRequest) -> HttpResponse:
     """Whatever else stands where a link should be: the page of a link that doesn't work."""
+    limits.check(request, UNKNOWN_LINKS)
     raise Http404
 
 
@@ -218,10 +215,6 @@ def _context(page: Page) -> dict[str, object]:
     appointment = page.appointment
     practice_zone = appointment.counselor.zone
     at_practice = appointment.service.place == Service.Place.ADDRESS
-    gone = (
-        page.attendance.state == Attendance.State.CANCELLED
-        or appointment.state == Appointment.State.CANCELLED
-    )
     return {
         # The tab, the head of the page and the history: neutral, as in the messages.
         "practice": {"name": page.practice.neutral_name, "phone": page.practice.phone},
@@ -231,15 +224,15 @@ def _context(page: Page) -> dict[str, object]:
             "zone": duet_times.zone_words(page.zone),
             "length": duet_services.minutes_words(appointment.service),
             "place": duet_services.place(appointment),
-            "place_url": "" if gone else duet_services.place_url(appointment),
+            "place_url": "" if page.part.gone else duet_services.place_url(appointment),
         },
         "there": _there(page.attendance.starts_at, practice_zone)
         if at_practice and practice_zone != page.zone
         else "",
-        "state": _state(page, gone=gone),
-        "can_confirm": page.takes_place and page.attendance.state == Attendance.State.EXPECTED,
-        "can_change": page.can_change,
-        "too_late": page.takes_place and not page.can_change,
+        "state": page.part.state,
+        "can_confirm": page.part.can_confirm,
+        "can_change": page.part.can_change,
+        "too_late": page.part.takes_place and not page.part.can_change,
         "by_link": page.token is not None,
         "own": "" if page.token else page.attendance.pk,
         "own_url": page.url(),
@@ -258,17 +251,6 @@ def _there(start: datetime, zone: str) -> str:
         "when": duet_times.in_zone(start, zone),
         "zone": duet_times.zone_words(zone),
     }
-
-
-def _state(page: Page, *, gone: bool) -> str:
-    """One word for how things stand for this person."""
-    if gone:
-        return "cancelled"
-    if page.appointment.ends_at <= page.now or page.appointment.state in ("done", "no_show"):
-        return "over"
-    if page.appointment.state == Appointment.State.REQUESTED:
-        return "requested"
-    return str(page.attendance.state)
 
 
 def _remembered(request: HttpRequest, page: Page) -> HttpResponse:
@@ -335,7 +317,7 @@ def _times(
     status: int = 200,
 ) -> HttpResponse:
     """Other open times with the same counselor, in the attendee's own zone."""
-    if not page.can_change:
+    if not page.part.can_change:
         return _show(request, page, status=status)
     service, counselor = page.appointment.service, page.appointment.counselor
     asked = duet_times.local(start, page.zone).date() if start else None
@@ -390,7 +372,7 @@ def _cancel(request: HttpRequest, page: Page) -> HttpResponse:
 def _ask_to_cancel(
     request: HttpRequest, page: Page, form: forms.Cancel, *, status: int = 200
 ) -> HttpResponse:
-    if not page.can_change:
+    if not page.part.can_change:
         return _show(request, page, status=status)
     context = _context(page) | {"form": form}
     return render(request, "duet/practice/attendance_cancel.html", context, status=status)

@@ -9,11 +9,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from clients import doors
+from clients import doors, limits
+from clients.limits import TooMany
 from clients.rules.actors import Actor
 from practice.actions import booking
 from practice.actions.guard import SlotTaken
 from practice.forms.booking import Choice
+from practice.limits import HOLDS, open_holds
 from practice.models import Counselor, Practice, Service
 from practice.queries import pages
 from practice.templatetags import duet_times
@@ -42,9 +44,17 @@ def hold(request: HttpRequest) -> HttpResponse:
         return public.times_page(request, practice, asked, now, notice=notice, status=form.status)
     start = form.cleaned_data["start"]
     visit.keep_zone(request.session, asked.zone)
-    let_go(request, now)
     try:
-        hold_for(request, found.service, asked.counselor, start, asked.who, now)
+        limits.check(request, HOLDS)
+        let_go(request, now)
+        with limits.place(request, open_holds(practice.hold_minutes)) as place:
+            held = hold_for(request, found.service, asked.counselor, start, asked.who, now)
+            place.belongs_to(held.token)
+    except TooMany as refused:
+        notice = refused.sentence
+        return refused.mark(
+            public.times_page(request, practice, asked, now, notice=notice, status=429)
+        )
     except SlotTaken:
         notice = _("That time has just been taken. These are still free:")
         return public.times_page(request, practice, asked, now, notice=notice, status=409)
@@ -74,6 +84,7 @@ def let_go(request: HttpRequest, now: datetime) -> bool:
     if kept is None:
         return False
     visit.drop_hold(request.session)
+    limits.free(kept.token)
     return booking.release(token=kept.token, by=VISITOR, now=now)
 
 

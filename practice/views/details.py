@@ -16,10 +16,12 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from clients import doors
+from clients import doors, limits
+from clients.limits import TooMany
 from practice.actions import booking
 from practice.actions.guard import SlotTaken
 from practice.forms.booking import COUPLE, Choice, Details
+from practice.limits import BOOKINGS
 from practice.models import Appointment, Counselor, Practice, Service
 from practice.queries import offers, pages
 from practice.rules import cancellation
@@ -187,7 +189,13 @@ def _sent(request: HttpRequest, now: datetime) -> HttpResponse:
             request, filled, form, held=held, mark=_fresh(request, mark), status=form.status
         )
     try:
+        limits.check(request, BOOKINGS)
         _book(request, form, filled, kept if about_held else None, mark or "", now)
+    except TooMany as refused:
+        form.add_error(None, refused.sentence)
+        return refused.mark(
+            _details_page(request, filled, form, held=held, mark=_fresh(request, mark))
+        )
     except (SlotTaken, booking.NotOffered) as gone:
         if visit.sent(visit.as_stored(request.session), mark):
             return redirect("practice:done")
@@ -271,6 +279,7 @@ def _book_held(
             visit.Sent(attendance.pk, attendance.person_id, partner, now),
         )
         request.session.save()
+    limits.free(token)
 
 
 def _gone_page(
