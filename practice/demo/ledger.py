@@ -152,7 +152,7 @@ def _row(want: Wanted, attendance: Attendance, moment: datetime) -> Message:
         purpose=want.purpose,
         subject_kind=planning.SUBJECT,
         subject_id=attendance.pk,
-        person=attendance.person,
+        person_id=attendance.person_id,
         channel=want.channel,
         version=want.version,
         planned_at=moment,

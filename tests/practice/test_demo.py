@@ -4,7 +4,8 @@ import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from io import StringIO
-from itertools import pairwise
+from itertools import count, pairwise
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -21,6 +22,7 @@ from clients.rules import contact
 from clients.rules.actors import Actor
 from practice.demo import drawing, loading, sign_ins
 from practice.demo.drawing import Visit
+from practice.management.commands import demo
 from practice.models import Appointment, Attendance, Counselor, Practice, Service
 from practice.queries import invariants, offers
 from practice.rules import wall
@@ -270,6 +272,54 @@ def test_a_load_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_number_of_cases_that_is_none_is_refused(count: str) -> None:
     with pytest.raises(CommandError, match="whole number"):
         call_command("demo", "--cases", count)
+
+
+class Terminal(StringIO):
+    """What a person looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.django_db
+def test_on_a_terminal_a_bar_grows_until_all_is_loaded() -> None:
+    shown = Terminal()
+    call_command("demo", "--cases", "300", stderr=shown, stdout=StringIO())
+    steps = [line.split(" ", 1)[1] for line in shown.getvalue().strip("\r\n").split("\r")]
+    assert steps == ["0 of 300 cases", "250 of 300 cases", "300 of 300 cases"]
+    assert shown.getvalue().endswith(f"\r{'█' * 30} 300 of 300 cases\n")
+
+
+@pytest.mark.django_db
+def test_elsewhere_a_line_comes_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = count(0, 6)
+    clock = SimpleNamespace(monotonic=lambda: float(next(seconds)))
+    monkeypatch.setattr(demo, "time", clock)
+    shown = StringIO()
+    call_command("demo", "--cases", "300", stderr=shown, stdout=StringIO())
+    assert shown.getvalue() == "250 of 300 cases\n"
+
+
+@pytest.mark.django_db
+def test_a_short_load_says_nothing_on_the_way() -> None:
+    shown = StringIO()
+    call_command("demo", "--cases", "3", stderr=shown, stdout=StringIO())
+    assert shown.getvalue() == ""
+
+
+@pytest.mark.django_db
+def test_in_an_empty_database_the_tables_are_made_first() -> None:
+    for label in ("duet_practice", "duet_clients"):
+        call_command("migrate", label, "zero", verbosity=0, interactive=False)
+    call_command("demo", "--cases", "3", stdout=StringIO())
+    assert Case.objects.count() == 3
+
+
+@pytest.mark.django_db
+def test_an_older_database_is_left_as_it_is() -> None:
+    call_command("migrate", "duet_practice", "zero", verbosity=0, interactive=False)
+    with pytest.raises(CommandError, match="older than this program"):
+        call_command("demo", "--cases", "3")
 
 
 @pytest.mark.django_db

@@ -4,15 +4,20 @@ import argparse
 import time
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from clients.actions import audit
+from clients.models import AuditEntry
 from clients.rules.actors import Actor
 from clients.rules.envelope import KeyRefused
 from practice.demo import loading, sign_ins
 
 _BAR = 30
+_LINE_EVERY = 10.0  # seconds
 
 
 class Command(BaseCommand):
@@ -33,10 +38,10 @@ class Command(BaseCommand):
             raise CommandError("The demo practice is loaded in demo mode only (DUET_MODE=demo).")
         started = time.monotonic()
         system, now = Actor.system(), timezone.now()
+        shown = _Progress(self.stderr)
+        _prepare_tables()
         try:
-            counts = loading.load(
-                cases=cases, reset=reset, by=system, now=now, progress=self._progress
-            )
+            counts = loading.load(cases=cases, reset=reset, by=system, now=now, progress=shown)
         except loading.AlreadyLoaded:
             raise CommandError(
                 "The demo practice is loaded already; --reset empties it and loads it anew."
@@ -53,15 +58,37 @@ class Command(BaseCommand):
         for username, password, role in sign_ins():
             self.stdout.write(f"  {username:<8} {password:<26} {role}")
 
-    def _progress(self, done: int, total: int) -> None:
-        if not self.stderr.isatty():
-            return
-        full = _BAR * done // total
-        self.stderr.write(
-            f"\r{'█' * full}{'░' * (_BAR - full)} {done} of {total} cases",
-            style_func=str,  # not in the red of errors
-            ending="\n" if done == total else "",
-        )
+
+class _Progress:
+    """A bar on a terminal; elsewhere a line now and then, and none for what is done at once."""
+
+    def __init__(self, out: OutputWrapper) -> None:
+        self._out, self._said_at = out, time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        if self._out.isatty():
+            full = _BAR * done // total
+            self._write(
+                f"\r{'█' * full}{'░' * (_BAR - full)} {done} of {total} cases",
+                ending="\n" if done == total else "",
+            )
+        elif time.monotonic() >= self._said_at + _LINE_EVERY:
+            self._said_at = time.monotonic()
+            self._write(f"{done} of {total} cases", ending="\n")
+
+    def _write(self, text: str, *, ending: str) -> None:
+        self._out.write(text, style_func=str, ending=ending)  # not in the red of errors
+        self._out.flush()
+
+
+def _prepare_tables() -> None:
+    """Make the tables in an empty database. Refuses (CommandError) one of an older version."""
+    executor = MigrationExecutor(connection)
+    if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return
+    if AuditEntry._meta.db_table in connection.introspection.table_names():
+        raise CommandError("The database is older than this program: run `manage.py migrate`.")
+    call_command("migrate", verbosity=0, interactive=False)
 
 
 def _count(text: str) -> int:
