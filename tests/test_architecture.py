@@ -27,6 +27,7 @@ RETENTION = tomllib.loads((ROOT / "docs" / "data-retention.toml").read_text())
 
 # Public functions of actions' modules that are no actions, each with its reason.
 NO_ACTIONS = {
+    "clients.actions.messages.due_lately": "a step inside an action's transaction",
     "clients.actions.messages.ring": "rings the bell and writes no row",
     "clients.actions.people.index_rows": "computes rows for an action to write",
     "practice.actions.booking.token_hash": "computes",

@@ -3,21 +3,31 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from celery import current_app
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from kombu.pools import producers
 
 from clients.actions.delivery import Outcome, send_due
 from clients.channels.letter import Subject
 from clients.models import Message
-from clients.rules import ledger
+from clients.rules import crowding, ledger
 from clients.rules.actors import Actor
 
-__all__ = ["Outcome", "Replanned", "Subject", "Wanted", "replan", "ring", "send_due"]
+__all__ = [
+    "Due",
+    "Outcome",
+    "Replanned",
+    "Subject",
+    "Wanted",
+    "due_lately",
+    "replan",
+    "ring",
+    "send_due",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +44,21 @@ _AT_ONCE_OR_NOT = {
     "socket_connect_timeout": _PATIENCE,
 }
 
+_AHEAD = timedelta(days=1)
+# In one order, so that two bookings for the same two addresses never wait for each other.
+_LOCK_ADDRESSES = """
+SELECT pg_advisory_xact_lock(hashtextextended('letters to ' || encode(digest, 'hex'), 0))
+  FROM (SELECT DISTINCT digest FROM duet_clients_blindindex
+         WHERE kind = 'email' AND person_id = ANY(%s) ORDER BY digest) addresses"""
+_DUE_LATELY = """
+SELECT mine.person_id, m.subject_id, m.due_at, m.state IN ('planned', 'claimed')
+  FROM duet_clients_blindindex mine
+  JOIN duet_clients_blindindex same ON same.kind = 'email' AND same.digest = mine.digest
+  JOIN duet_clients_message m ON m.person_id = same.person_id
+ WHERE mine.kind = 'email' AND mine.person_id = ANY(%s)
+   AND m.channel = 'email' AND m.due_at > %s AND m.due_at < %s
+   AND m.state NOT IN ('suppressed', 'cancelled', 'missed', 'failed')"""
+
 _MOMENTS = ("due_at", "window_ends_at", "about_at")
 _Key = tuple[str, UUID, str, int]
 
@@ -42,7 +67,8 @@ _Key = tuple[str, UUID, str, int]
 class Wanted:
     """One message that a subject wants: sent from `due_at` on, too late from `window_ends_at`.
 
-    `about_at` is when the subject begins; nothing about it leaves after that.
+    `about_at` is when the subject begins; nothing about it leaves after that. With `suppressed`,
+    a code, a row that isn't there yet is only put down, and never sent.
     """
 
     purpose: str
@@ -52,6 +78,7 @@ class Wanted:
     due_at: datetime
     window_ends_at: datetime
     about_at: datetime
+    suppressed: str = ""
 
     @property
     def key(self) -> _Key:
@@ -70,6 +97,30 @@ class Replanned:
     changed: int = 0
     cancelled: int = 0
     on_its_way: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A letter to an address: about what, when it is or was due, and whether it still waits."""
+
+    subject_id: UUID
+    due_at: datetime
+    waits: bool
+
+
+def due_lately(*, person_ids: Sequence[UUID], now: datetime) -> dict[UUID, list[Due]]:
+    """What the addresses of these persons got in the last hour, and get in the next day.
+
+    By address, since every booking makes a new person. It is locked until the caller's
+    transaction ends: of many bookings at the same moment each has to see the ones before.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_ADDRESSES, [list(person_ids)])
+        cursor.execute(_DUE_LATELY, [list(person_ids), now - crowding.WITHIN, now + _AHEAD])
+        found: dict[UUID, list[Due]] = {person_id: [] for person_id in person_ids}
+        for person_id, *due in cursor.fetchall():
+            found[person_id].append(Due(*due))
+    return found
 
 
 @transaction.atomic
@@ -176,6 +227,8 @@ def _insert(new: Iterable[Wanted], *, subject_kind: str, subject_id: UUID, now: 
             window_ends_at=want.window_ends_at,
             about_at=want.about_at,
             next_try_at=want.due_at,
+            state=Message.State.SUPPRESSED if want.suppressed else Message.State.PLANNED,
+            reason=want.suppressed,
         )
         for want in new
     ]

@@ -1,12 +1,16 @@
 """Plan what an appointment's attendees are told: the ledger's rows follow the appointment."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q
 
 from clients.actions import messages
 from clients.models import Message, SafeContact
+from clients.rules import crowding
 from clients.rules.actors import Actor
 from practice.models import Appointment, Attendance, ReminderRule
 from practice.queries import offers
@@ -24,6 +28,7 @@ def replan(*, appointment: Appointment, reason: str, by: Actor, now: datetime) -
     """Make every attendee's unsent messages follow from the appointment as it stands.
 
     Call it in the transaction of each change; `reason` (a code) is kept on what is cancelled.
+    What strangers and people behind a link cause is limited by address (`_within_limit`).
     Returns whether a message that no longer holds may be on its way at this very moment.
     """
     attendances = list(
@@ -35,20 +40,24 @@ def replan(*, appointment: Appointment, reason: str, by: Actor, now: datetime) -
     quiet = _quiet_hours(attendances)
     leads = reminder_leads(appointment)
     delay = timedelta(seconds=offers.the_practice().confirmation_delay_seconds)
+    lately = _due_lately(attendances, by, now)
     on_its_way = False
     for attendance in attendances:
+        wants = wanted(
+            appointment=appointment,
+            attendance=attendance,
+            told=told.get(attendance.pk, set()),
+            leads=leads,
+            quiet=quiet.get(attendance.person_id),
+            delay=delay,
+            now=now,
+        )
+        due = lately.get(attendance.person_id, [])
+        was_told = attendance.pk in told
         result = messages.replan(
             subject_kind=SUBJECT,
             subject_id=attendance.pk,
-            wanted=wanted(
-                appointment=appointment,
-                attendance=attendance,
-                told=told.get(attendance.pk, set()),
-                leads=leads,
-                quiet=quiet.get(attendance.person_id),
-                delay=delay,
-                now=now,
-            ),
+            wanted=[_within_limit(attendance, one, due, was_told=was_told) for one in wants],
             reason=reason,
             by=by,
             now=now,
@@ -89,14 +98,47 @@ def reminder_leads(appointment: Appointment) -> list[reminders.ReminderLead]:
     ]
 
 
+def _due_lately(
+    attendances: Sequence[Attendance], by: Actor, now: datetime
+) -> dict[UUID, list[messages.Due]]:
+    """What else is due to these people's addresses; nothing where no limit holds.
+
+    What the practice itself does is never limited.
+    """
+    if by.kind not in {"visitor", "person"} or not settings.DUET["THROTTLE"]:
+        return {}
+    persons = [one.person_id for one in attendances if _may_write(one)]
+    return messages.due_lately(person_ids=persons, now=now) if persons else {}
+
+
+def _within_limit(
+    attendance: Attendance, want: messages.Wanted, lately: Iterable[messages.Due], *, was_told: bool
+) -> messages.Wanted:
+    """A letter as it may be sent: anybody can type anybody's address, again and again.
+
+    Past the limit the first letter of an appointment is put down and not sent; the desk sees it.
+    Whoever has heard of it hears of its changes all the same, only later, and of the last one only.
+    Reminders are not limited: they may be the one thing that somebody is told.
+    """
+    if want.purpose not in (*_FIRST, *_LAST):
+        return want
+    # What waits for this very person gives way to the new letter, or is it.
+    others = [one.due_at for one in lately if not (one.waits and one.subject_id == attendance.pk)]
+    free = crowding.next_free(want.due_at, others)
+    if free == want.due_at:
+        return want
+    if not was_told:
+        return replace(want, suppressed="too_many")
+    return replace(want, due_at=free) if free < want.window_ends_at else want
+
+
 def _told_versions(attendances: Iterable[Attendance]) -> dict[object, set[tuple[str, int]]]:
-    """For each attendance, by which letters its person has heard of which version."""
+    """For each attendance, by which messages its person has heard of which version."""
     told: dict[object, set[tuple[str, int]]] = {}
     rows = Message.objects.filter(
         _TOLD,
         subject_kind=SUBJECT,
         subject_id__in=[attendance.pk for attendance in attendances],
-        purpose__in=(*_FIRST, *_LAST),
     ).values_list("subject_id", "purpose", "version")
     for subject_id, purpose, version in rows:
         told.setdefault(subject_id, set()).add((purpose, version))

@@ -91,6 +91,7 @@ def reason_words(reason: str) -> str:
         "no_address": _("no address"),
         "address_bounced": _("the address does not exist"),
         "not_writable": _("it could not be written: tell the operator"),
+        "too_many": _("many letters to this address within an hour: somebody may misuse it"),
         "no_channel": _("no way to send it is set up"),
         "no_mail_server": _("no mail server is set up"),
         "sign_in_refused": _("the mail server refused our sign-in"),

@@ -31,6 +31,7 @@ MAPPED_ELSEWHERE: dict[str, str] = {
         "tests/practice/views/test_bad_requests.py",
     ),
     "BK-230": "tests/practice/views/test_at_once.py",
+    "BK-200": "tests/practice/test_letter_limit.py",
     "BK-243": "tests/practice/views/test_limits.py",
 }
 

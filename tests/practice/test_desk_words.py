@@ -30,6 +30,7 @@ def test_a_shut_gate_is_called_what_the_desk_calls_it() -> None:
         "address_bounced",
         "not_writable",
         "no_channel",
+        "too_many",
         "unreachable",
         "rule_changed",
     ],
