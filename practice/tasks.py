@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from clients.actions import messages
 from clients.rules.actors import Actor
-from practice.actions import booking
+from practice.actions import booking, idempotency
 from practice.queries import letters
 
 
@@ -23,5 +23,7 @@ def send_due() -> dict[str, int]:
 
 @shared_task(name="practice.tasks.expire_holds")
 def expire_holds() -> int:
-    """Give free what nobody booked in time."""
-    return booking.expire_holds(by=Actor.system(), now=timezone.now())
+    """Give free what nobody booked in time, and forget the keys of yesterday's bookings."""
+    now, by = timezone.now(), Actor.system()
+    idempotency.forget(by=by, now=now)
+    return booking.expire_holds(by=by, now=now)

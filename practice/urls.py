@@ -1,7 +1,14 @@
 """Routes of the public pages and of the desk; every page is reversed by its name here."""
 
-from django.urls import URLPattern, path, re_path, register_converter
+from collections.abc import Callable
 
+from django.http import HttpResponseBase
+from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
+from django.views.decorators.http import conditional_page
+
+from clients import doors
+from clients.api.endpoint import Endpoint, Unknown
+from practice.api import attendances, bookings, offered, schema
 from practice.views import appointment, attendance, booking, by_hand, desk, details, public
 
 app_name = "practice"
@@ -21,7 +28,47 @@ class TokenConverter:
 
 register_converter(TokenConverter, "token")
 
-urlpatterns: list[URLPattern] = [
+
+def _cached(endpoint: type[Endpoint]) -> Callable[..., HttpResponseBase]:
+    """A public endpoint whose answers carry an ETag."""
+    return doors.public(conditional_page(endpoint.as_view()))
+
+
+def _own(endpoint: type[Endpoint]) -> Callable[..., HttpResponseBase]:
+    """An endpoint that the token in its address opens."""
+    return doors.by_link(endpoint.as_view())
+
+
+api: list[URLPattern] = [
+    path("services/", _cached(offered.Services), name="api-services"),
+    path("counselors/", _cached(offered.Counselors), name="api-counselors"),
+    path("slots/", _cached(offered.Slots), name="api-slots"),
+    path("holds/", doors.public(bookings.Holds.as_view()), name="api-holds"),
+    path("holds/<token:token>/", doors.public(bookings.Hold.as_view()), name="api-hold"),
+    path("bookings/", doors.public(bookings.Bookings.as_view()), name="api-bookings"),
+    path(
+        "attendances/<token:token>/",
+        _own(attendances.Attendance),
+        name="api-attendance",
+    ),
+    path(
+        "attendances/<token:token>/confirm/",
+        _own(attendances.Confirm),
+        name="api-confirm",
+    ),
+    path(
+        "attendances/<token:token>/move/",
+        _own(attendances.Move),
+        name="api-move",
+    ),
+    path(
+        "attendances/<token:token>/cancel/",
+        _own(attendances.Cancel),
+        name="api-cancel",
+    ),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", public.home, name="home"),
     path("book/", public.book, name="book"),
     path("book/hold/", booking.hold, name="hold"),
@@ -49,4 +96,9 @@ urlpatterns: list[URLPattern] = [
     path("desk/appointments/<uuid:pk>/move/", by_hand.move, name="desk-move"),
     path("desk/appointments/<uuid:pk>/close/", appointment.close, name="desk-close"),
     path("desk/attendances/<uuid:pk>/open-gate/", appointment.open_gate, name="desk-open-gate"),
+    path("api/v1/", include(api)),
+    # The API answers in its own words, also where there is nothing.
+    re_path(r"^api/v1/", doors.public(Unknown.as_view()), name="api-unknown"),
+    path("api/schema/", doors.public(schema.Schema.as_view()), name="api-schema"),
+    path("api/docs/", schema.docs, name="api-docs"),
 ]

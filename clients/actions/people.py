@@ -97,7 +97,12 @@ def make_person(*, new: NewPerson, by: Actor, now: datetime) -> Person:
 
 @transaction.atomic
 def open_case(
-    *, persons: Sequence[Person], counselor: Member | None, by: Actor, now: datetime
+    *,
+    persons: Sequence[Person],
+    counselor: Member | None,
+    case_id: uuid.UUID | None = None,
+    by: Actor,
+    now: datetime,
 ) -> Case:
     """Open a case in state enquiry: of one person, or of the couple that two or more make."""
     couple = None
@@ -110,6 +115,7 @@ def open_case(
             for voice, person in enumerate(persons)
         )
     case = Case.objects.create(
+        id=case_id or uuid.uuid4(),
         couple=couple,
         person=None if couple else persons[0],
         counselor=counselor,

@@ -2,10 +2,11 @@
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from uuid import UUID
+from typing import TypeVar
+from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
@@ -29,6 +30,8 @@ from practice.models import (
 )
 from practice.queries import offers
 from practice.rules import cancellation, gate, wall
+
+Taken = TypeVar("Taken")
 
 
 class NotOffered(Exception):
@@ -109,15 +112,37 @@ def hold(
 
     Refuses (NotOffered) a start that the practice doesn't offer, (SlotTaken) one that is gone.
     """
-    offered = offers.offers_at(service=service, counselor=counselor, start=start, now=now)
-    if not offered:
-        raise _why_not_offered(service, counselor, start, now)
     practice = offers.the_practice()
-    for one in offers.fairest(offered=offered, start=start, zone=practice.zone):
+    until = now + timedelta(minutes=practice.hold_minutes)
+    return _with_the_fairest(
+        service=service,
+        counselor=counselor,
+        start=start,
+        zone=practice.zone,
+        now=now,
+        take=lambda one, offered: _hold_with(service, one, offered, start, until, by, now),
+    )
+
+
+def _with_the_fairest(
+    *,
+    service: Service,
+    counselor: Counselor | None,
+    start: datetime,
+    zone: str,
+    now: datetime,
+    take: Callable[[Counselor, offers.Offered], Taken],
+) -> Taken:
+    """Take a start with the first of those who offer it whose time is still free."""
+    found = offers.offers_at(service=service, counselor=counselor, start=start, now=now)
+    if not found:
+        raise _why_not_offered(service, counselor, start, now)
+    for offered in offers.fairest(offered=found, start=start, zone=zone):
+        one = counselor or Counselor.objects.select_related("member").get(pk=offered.counselor)
         try:
             # A transaction for each try: its locks are gone before the next counselor's.
             with transaction.atomic():
-                return _hold_with(service, one, start, practice.hold_minutes, by, now)
+                return take(one, offered)
         except SlotTaken:
             continue
     raise SlotTaken
@@ -169,22 +194,23 @@ def _new_appointment(
 
 def _hold_with(
     service: Service,
+    counselor: Counselor,
     offered: offers.Offered,
     start: datetime,
-    minutes: int,
+    until: datetime,
     by: Actor,
     now: datetime,
 ) -> Held:
     token = _new_token()
     appointment = _new_appointment(
         service=service,
-        counselor=Counselor.objects.select_related("member").get(pk=offered.counselor),
+        counselor=counselor,
         start=start,
         state=Appointment.State.HELD,
         now=now,
     )
     appointment.offered_under = offered.hours_version
-    appointment.held_until = now + timedelta(minutes=minutes)
+    appointment.held_until = until
     appointment.hold_hash = token_hash(token)
     guard.take(appointment=appointment, now=now)
     _record("appointment.held", appointment, by, now)
@@ -246,16 +272,11 @@ def book(*, token: str, request: Request, by: Actor, now: datetime) -> Booked:
         raise HoldGone
     service = appointment.service
     _check_partner_expected(service, request)
-    persons = [
-        people.make_person(new=new, by=by, now=now)
-        for new in (request.booker, request.partner)
-        if new is not None
-    ]
+    persons = _make_persons(request, by, now)
     appointment.case = people.open_case(
         persons=persons, counselor=appointment.counselor.member, by=by, now=now
     )
-    instant = service.booking == Service.Booking.INSTANT
-    appointment.state = Appointment.State.CONFIRMED if instant else Appointment.State.REQUESTED
+    appointment.state = _booked_state(service)
     appointment.held_until = appointment.hold_hash = None
     appointment.settled_at = now
     appointment.from_article = request.from_article
@@ -263,6 +284,73 @@ def book(*, token: str, request: Request, by: Actor, now: datetime) -> Booked:
         update_fields=["case", "state", "held_until", "hold_hash", "settled_at", "from_article"]
     )
     return _with_attendees(appointment, persons, request, by, now)
+
+
+def _booked_state(service: Service) -> str:
+    """Booked at once, or asked for first."""
+    instant = service.booking == Service.Booking.INSTANT
+    return Appointment.State.CONFIRMED if instant else Appointment.State.REQUESTED
+
+
+def book_start(
+    *,
+    service: Service,
+    counselor: Counselor | None,
+    start: datetime,
+    request: Request,
+    by: Actor,
+    now: datetime,
+) -> Booked:
+    """Book a start that wasn't held before; without a counselor, with the fairest one.
+
+    Refuses as `hold` and `book` do.
+    """
+    _check_partner_expected(service, request)
+    return _with_the_fairest(
+        service=service,
+        counselor=counselor,
+        start=start,
+        zone=offers.the_practice().zone,
+        now=now,
+        take=lambda one, offered: _book_with(service, one, offered, start, request, by, now),
+    )
+
+
+def _book_with(
+    service: Service,
+    counselor: Counselor,
+    offered: offers.Offered,
+    start: datetime,
+    request: Request,
+    by: Actor,
+    now: datetime,
+) -> Booked:
+    appointment = _new_appointment(
+        service=service,
+        counselor=counselor,
+        start=start,
+        state=_booked_state(service),
+        now=now,
+    )
+    appointment.offered_under = offered.hours_version
+    appointment.from_article = request.from_article
+    # The time first: who comes too late costs one statement. The case's row follows under the
+    # id that is given here, since its foreign key is checked when the transaction ends.
+    appointment.case_id = uuid4()
+    guard.take(appointment=appointment, now=now)
+    persons = _make_persons(request, by, now)
+    appointment.case = people.open_case(
+        case_id=appointment.case_id, persons=persons, counselor=counselor.member, by=by, now=now
+    )
+    return _with_attendees(appointment, persons, request, by, now)
+
+
+def _make_persons(request: Request, by: Actor, now: datetime) -> list[Person]:
+    return [
+        people.make_person(new=new, by=by, now=now)
+        for new in (request.booker, request.partner)
+        if new is not None
+    ]
 
 
 def _check_partner_expected(service: Service, request: Request | None) -> None:
@@ -307,11 +395,7 @@ def book_by_hand(
     if not beside and not offered:
         raise _why_not_offered(service, counselor, start, now)
     if request is not None:
-        persons = [
-            people.make_person(new=new, by=by, now=now)
-            for new in (request.booker, request.partner)
-            if new is not None
-        ]
+        persons = _make_persons(request, by, now)
         case = people.open_case(persons=persons, counselor=counselor.member, by=by, now=now)
     elif case is not None:
         asked = {one.pk for one in comes}

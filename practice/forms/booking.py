@@ -194,7 +194,7 @@ class Details(Person):
                 error_messages={"required": _("Please choose one of these.")},
             )
             self.fields |= partner_fields(region, zones, same=_("The same as mine"))
-        self.fields |= {name: _question_field(one) for name, one in self.questions.items()}
+        self.fields |= {name: question_field(one) for name, one in self.questions.items()}
         self.fields |= {name: ConsentBox(one) for name, one in self.consents.items()}
 
     def clean(self) -> None:
@@ -230,7 +230,7 @@ class Details(Person):
         return [one for name, one in self.consents.items() if self.cleaned_data.get(name)]
 
 
-def _question_field(question: Question) -> forms.Field:
+def question_field(question: Question) -> forms.Field:
     if not question.choices:
         return fields.text_field(limit=TEXT_LIMIT, label=question.label, required=question.required)
     return forms.ChoiceField(

@@ -6,6 +6,7 @@ from practice.models.appointments import (
     Answer,
     Appointment,
     Attendance,
+    BookedOnce,
     ConsentGiven,
 )
 from practice.models.diary import (
@@ -24,6 +25,7 @@ __all__ = [
     "Answer",
     "Appointment",
     "Attendance",
+    "BookedOnce",
     "Consent",
     "ConsentGiven",
     "Counselor",

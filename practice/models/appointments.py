@@ -6,6 +6,7 @@ from datetime import datetime
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import F, Q
 
 from clients.models import Case, DataKey, Person, SealedText
@@ -36,7 +37,23 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
 
     def coming(self, now: datetime) -> "AppointmentQuerySet":
         """Those that take place and have not ended."""
-        return self.filter(state__in=Appointment.TAKES_PLACE, period__endswith__gt=now)
+        return self.filter(state__in=Appointment.TAKES_PLACE).ending_after(now)
+
+    def between(self, low: datetime, high: datetime) -> "AppointmentQuerySet":
+        """Those with a part of their session in [low, high), but for cancelled ones."""
+        standing = self.exclude(state=Appointment.State.CANCELLED).ending_after(low)
+        return standing.filter(period__overlap=DateTimeTZRange(low, high))
+
+    def in_the_way_of(self, low: datetime, high: datetime) -> "AppointmentQuerySet":
+        """Those whose blocked time has a part in [low, high), but for cancelled ones."""
+        standing = self.exclude(state=Appointment.State.CANCELLED)
+        return standing.filter(
+            blocked__overlap=DateTimeTZRange(low, high), blocked__endswith__gt=low
+        )
+
+    def ending_after(self, moment: datetime) -> "AppointmentQuerySet":
+        """Those whose session ends later: so their blocked time does, which an index knows."""
+        return self.filter(period__endswith__gt=moment, blocked__endswith__gt=moment)
 
 
 class Appointment(models.Model):
@@ -139,6 +156,30 @@ class Appointment(models.Model):
                 name="duet_appointment_expiring",
                 fields=["held_until"],
                 condition=Q(state="held"),
+            ),
+            # What still takes up time from a moment on, without reading what has long been over.
+            models.Index(
+                F("counselor"),
+                F("blocked__endswith"),
+                name="duet_appointment_counselor",
+                condition=~Q(state="cancelled"),
+            ),
+            models.Index(
+                F("room"),
+                F("period__endswith"),
+                name="duet_appointment_room",
+                condition=~Q(state="cancelled") & Q(room__isnull=False),
+            ),
+            models.Index(
+                F("period__endswith"),
+                name="duet_appointment_ends",
+                condition=~Q(state="cancelled"),
+            ),
+            # The few rows that the exclusion constraint doesn't know, and the guard asks for.
+            models.Index(
+                name="duet_appointment_overbooked",
+                fields=["counselor"],
+                condition=Q(overbooked=True) & ~Q(state="cancelled"),
             ),
         ]
 
@@ -288,3 +329,17 @@ class ConsentGiven(models.Model):
         constraints = [
             models.UniqueConstraint(name="duet_consentgiven_once", fields=["attendance", "consent"])
         ]
+
+
+class BookedOnce(models.Model):
+    """What a booking that came with an idempotency key became; the same key answers the same.
+
+    Keys and bodies are kept as hashes: a body names persons.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    key_hash = models.BinaryField(max_length=32, unique=True)
+    body_hash = models.BinaryField(max_length=32)
+    # Empty only inside the transaction that books.
+    attendance = models.ForeignKey(Attendance, on_delete=models.CASCADE, null=True)
+    created_at = models.DateTimeField(db_index=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 
 from clients.rules.actors import Actor
 from practice.models import (
@@ -17,6 +17,7 @@ from practice.models import (
     Question,
     Service,
 )
+from practice.rules import cancellation
 
 # A link works until a day after the end: long enough to look something up, no longer.
 LINK_OUTLIVES_END = timedelta(days=1)
@@ -28,6 +29,9 @@ class Bookable:
 
     service: Service
     counselors: tuple[Counselor, ...]
+    # What comes before a booking, where it was asked for.
+    questions: tuple[Question, ...] = ()
+    consents: tuple[Consent, ...] = ()
 
     def counselor(self, slug: str) -> Counselor | None:
         """The one of this slug, if they offer the service."""
@@ -54,8 +58,11 @@ def bookable(slug: str) -> Bookable | None:
     return Bookable(offered[0].service, tuple(one.counselor for one in offered))
 
 
-def all_bookable() -> list[Bookable]:
-    """Every public service that somebody offers, in the practice's order; two statements."""
+def all_bookable(*, asked: bool = False) -> list[Bookable]:
+    """Every public service that somebody offers, in the practice's order; two statements.
+
+    With `asked`, what comes before a booking too, in two more.
+    """
     offered = Prefetch(
         "offers",
         Offer.objects.filter(counselor__in=Counselor.objects.public())
@@ -63,11 +70,28 @@ def all_bookable() -> list[Bookable]:
         .order_by("counselor__slug"),
     )
     services = Service.objects.public().prefetch_related(offered).order_by("position", "slug")
+    if asked:
+        services = services.prefetch_related(
+            Prefetch("questions", _questions()), Prefetch("consents", _consents())
+        )
     found = [
-        Bookable(service, tuple(offer.counselor for offer in service.offers.all()))
+        Bookable(
+            service,
+            tuple(offer.counselor for offer in service.offers.all()),
+            tuple(service.questions.all()) if asked else (),
+            tuple(service.consents.all()) if asked else (),
+        )
         for service in services
     ]
     return [one for one in found if one.counselors]
+
+
+def _questions() -> QuerySet[Question]:
+    return Question.objects.filter(active=True).order_by("position", "slug")
+
+
+def _consents() -> QuerySet[Consent]:
+    return Consent.objects.filter(withdrawn_at__isnull=True).order_by("position", "slug")
 
 
 def first_service() -> Service | None:
@@ -78,9 +102,7 @@ def first_service() -> Service | None:
 
 def asked_before(service: Service) -> tuple[list[Question], list[Consent]]:
     """The questions and the texts in force that come before a booking; two statements."""
-    questions = Question.objects.filter(service=service, active=True)
-    consents = Consent.objects.filter(service=service, withdrawn_at__isnull=True)
-    return list(questions.order_by("position", "slug")), list(consents.order_by("position", "slug"))
+    return list(_questions().filter(service=service)), list(_consents().filter(service=service))
 
 
 def held(hold_hash: bytes, now: datetime) -> Appointment | None:
@@ -113,3 +135,59 @@ def own(person_id: UUID, attendance_id: UUID, now: datetime) -> Attendance | Non
         .select_related("person__key", "appointment__service", "appointment__counselor__member")
         .first()
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPart:
+    """How a person's own part in an appointment stands at a moment: all that they are told."""
+
+    attendance: Attendance
+    practice: Practice
+    now: datetime
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is cancelled, for this person or at all."""
+        return (
+            self.attendance.state == Attendance.State.CANCELLED
+            or self.attendance.appointment.state == Appointment.State.CANCELLED
+        )
+
+    @property
+    def takes_place(self) -> bool:
+        """Whether it still lies ahead, for this person and at all."""
+        appointment = self.attendance.appointment
+        return (
+            not self.gone
+            and appointment.state in Appointment.TAKES_PLACE
+            and appointment.starts_at > self.now
+        )
+
+    @property
+    def can_change(self) -> bool:
+        """Whether the practice's cut-off still lets this person move or cancel."""
+        return self.takes_place and cancellation.can_change(
+            starts_at=self.attendance.starts_at,
+            cutoff_minutes=self.practice.cutoff_minutes,
+            state=self.attendance.appointment.state,
+            now=self.now,
+        )
+
+    @property
+    def can_confirm(self) -> bool:
+        """Whether this person is still asked to say that they come."""
+        return self.takes_place and self.attendance.state == Attendance.State.EXPECTED
+
+    @property
+    def state(self) -> str:
+        """One word for how things stand for this person: `requested`, `expected`, `confirmed`,
+        `cancelled` or `over`.
+        """
+        appointment = self.attendance.appointment
+        if self.gone:
+            return "cancelled"
+        if appointment.ends_at <= self.now or appointment.state not in Appointment.TAKES_PLACE:
+            return "over"
+        if appointment.state == Appointment.State.REQUESTED:
+            return "requested"
+        return str(self.attendance.state)

@@ -1,0 +1,94 @@
+"""What every endpoint of the API has in common, whatever site it is mounted in.
+
+Each policy is set here and not in the site's settings: a host's own REST framework settings must
+neither open an endpoint of ours nor close it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NoReturn
+
+from django.http import HttpRequest, HttpResponseBase, QueryDict
+from django.utils.translation import gettext as _
+from drf_spectacular.openapi import AutoSchema
+from rest_framework.permissions import AllowAny
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+from clients.api import problems
+from clients.api.parsing import AlwaysFirst, StrictJSONParser
+from clients.api.serializers import Strict
+from clients.limits import Limit, check
+
+
+class PlainJSON(JSONRenderer):
+    """JSON without an indent or a page around it; problems name their own media type."""
+
+    def get_indent(self, *_asked: Any) -> None:
+        """No Accept header changes the text."""
+
+
+class ByAddress(BaseThrottle):
+    """So many requests of a browser's address as the endpoint's `limits` say for the method."""
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        """Refuses (limits.TooMany), or allows."""
+        limit = getattr(view, "limits", {}).get(request.method)
+        if limit is not None:
+            check(request._request, limit)
+        return True
+
+
+class Endpoint(APIView):
+    """A public endpoint: no sign-in, strict JSON in, JSON or problem+json out."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    parser_classes = (StrictJSONParser,)
+    renderer_classes = (PlainJSON,)
+    throttle_classes = (ByAddress,)
+    content_negotiation_class = AlwaysFirst
+    versioning_class = None
+    metadata_class = None
+    schema = AutoSchema()
+    limits: ClassVar[Mapping[str, Limit]] = {}
+
+    def get_exception_handler(self) -> Callable[..., Response | None]:
+        """Problems, whatever the site has set."""
+        return problems.answer
+
+    def query(self, wanted: type[Strict]) -> dict[str, Any]:
+        """The address's query, checked. Refuses (422) unknown names and names given twice."""
+        sent: QueryDict = self.request.query_params
+        doubled = {name: values for name, values in sent.lists() if len(values) > 1}
+        if doubled:
+            sentence = _("This was sent twice, with two values.")
+            raise problems.invalid({name: [sentence] for name in doubled})
+        return self._checked(wanted, sent.dict())
+
+    def body(self, wanted: type[Strict], **context: object) -> dict[str, Any]:
+        """The body, checked. Refuses (422) unknown names beside the fields' own refusals."""
+        return self._checked(wanted, self.request.data, **context)
+
+    def _checked(self, wanted: type[Strict], sent: object, **context: object) -> dict[str, Any]:
+        serializer = wanted(data=sent, context=context)
+        serializer.is_valid(raise_exception=True)
+        found: dict[str, Any] = serializer.validated_data
+        return found
+
+
+class Unknown(Endpoint):
+    """Whatever else stands below the API's address."""
+
+    schema = None  # type: ignore[assignment]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Not found, whatever the method."""
+        self.http_method_names = []
+        return super().dispatch(request, *args, **kwargs)
+
+    def http_method_not_allowed(self, *_args: Any, **_kwargs: Any) -> NoReturn:
+        """Refuses (Problem) everything."""
+        raise problems.Problem("not_found", 404)

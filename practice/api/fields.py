@@ -1,0 +1,195 @@
+"""The API's fields: each cleans by the same field as the pages' forms, after a look at the type.
+
+The forms take text only, since browsers send nothing else. JSON has types: a number where a text
+is asked for is refused, and never turned into one.
+"""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError as FormError
+from django.utils.translation import gettext as _
+from drf_spectacular.drainage import set_override
+from rest_framework import serializers
+
+from clients.rules import contact
+from practice.forms import fields
+
+Schema = dict[str, Any]
+
+
+class _Cleaned(serializers.Field[Any, Any, Any, Any]):
+    """A text that a form field cleans, or refuses in words."""
+
+    schema: Schema = {"type": "string"}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        set_override(self, "field", self.schema)
+
+    def form_field(self) -> forms.Field:
+        """The form field that decides."""
+        raise NotImplementedError
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuses (ValidationError) what isn't a text, and what the form field refuses."""
+        if not isinstance(data, str):
+            raise serializers.ValidationError(_("This has to be a text."))
+        try:
+            return self.form_field().clean(data)
+        except FormError as refused:
+            raise serializers.ValidationError(refused.messages) from None
+
+    def to_representation(self, value: Any) -> Any:
+        """These fields only read."""
+        raise NotImplementedError
+
+
+class Slug(_Cleaned):
+    """The short name of something that the practice offers."""
+
+    schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,50}$"}
+
+    def form_field(self) -> forms.Field:
+        """As the pages'."""
+        return fields.Slug()
+
+
+class Token(_Cleaned):
+    """What a hold was answered with."""
+
+    schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]{20,64}$"}
+
+    def form_field(self) -> forms.Field:
+        """Any other text is no token of ours."""
+        return forms.RegexField(r"\A[A-Za-z0-9_-]{20,64}\Z", strip=False)
+
+
+class Instant(_Cleaned):
+    """Date, time and offset: a local time may not exist, or come twice."""
+
+    schema = {"type": "string", "format": "date-time", "example": "2030-07-01T10:00:00+02:00"}
+
+    def form_field(self) -> forms.Field:
+        """As the pages'."""
+        return fields.Instant()
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuses as the others, in words for a program."""
+        try:
+            return super().to_internal_value(data)
+        except serializers.ValidationError:
+            raise serializers.ValidationError(
+                _("Write date, time and offset, as in 2030-07-01T10:00:00+02:00.")
+            ) from None
+
+
+class Day(_Cleaned):
+    """A date."""
+
+    schema = {"type": "string", "format": "date", "example": "2030-07-01"}
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuses (ValidationError) all that is no date between 2000 and 2190."""
+        found = fields.a_date(data) if isinstance(data, str) else None
+        if found is None:
+            raise serializers.ValidationError(_("Write a date, as in 2030-07-01."))
+        return found
+
+
+class Zone(_Cleaned):
+    """An IANA zone."""
+
+    schema = {"type": "string", "maxLength": 64, "example": "Europe/Berlin"}
+
+    def form_field(self) -> forms.Field:
+        """As the pages'."""
+        return fields.Zone()
+
+
+class Name(_Cleaned):
+    """A person's name."""
+
+    schema = {"type": "string", "minLength": 1, "maxLength": contact.NAME_LIMIT}
+
+    def form_field(self) -> forms.Field:
+        """As the pages'."""
+        return fields.name_field()
+
+
+class Email(_Cleaned):
+    """An e-mail address."""
+
+    schema = {"type": "string", "format": "email", "maxLength": contact.EMAIL_LIMIT}
+
+    def form_field(self) -> forms.Field:
+        """As the pages'."""
+        return fields.email_field()
+
+
+class Phone(_Cleaned):
+    """A telephone number; without a country code it is read as one of the practice's region."""
+
+    schema = {"type": "string", "maxLength": 40, "example": "+1 201 555 0123"}
+
+    def form_field(self) -> forms.Field:
+        """As the pages'; the region comes with the serializer's context."""
+        return fields.phone_field(region=self.context["region"])
+
+
+class Language(_Cleaned):
+    """A language that the practice writes in."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.schema = {"type": "string", "enum": [code for code, _name in settings.LANGUAGES]}
+        super().__init__(**kwargs)
+
+    def form_field(self) -> forms.Field:
+        """One of the site's languages."""
+        return forms.ChoiceField(choices=settings.LANGUAGES)
+
+
+class Text(_Cleaned):
+    """Text of several lines."""
+
+    def __init__(self, *, limit: int, **kwargs: Any) -> None:
+        self.limit = limit
+        self.schema = {"type": "string", "maxLength": limit}
+        super().__init__(**kwargs)
+
+    def form_field(self) -> forms.Field:
+        """As the pages'."""
+        return fields.text_field(limit=self.limit, required=False)
+
+
+class Flag(serializers.Field[bool, Any, bool, Any]):
+    """true or false, and no text that looks like either."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        set_override(self, "field", {"type": "boolean"})
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Refuses (ValidationError) everything else."""
+        if not isinstance(data, bool):
+            raise serializers.ValidationError(_("Write true or false."))
+        return data
+
+
+class Whole(serializers.Field[int, Any, int, Any]):
+    """A whole number between two others."""
+
+    def __init__(self, *, least: int, most: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.least, self.most = least, most
+        set_override(self, "field", {"type": "integer", "minimum": least, "maximum": most})
+
+    def to_internal_value(self, data: Any) -> int:
+        """Refuses (ValidationError) texts, fractions, true and false, and what lies outside."""
+        if type(data) is not int or not self.least <= data <= self.most:
+            raise serializers.ValidationError(
+                _("Write a whole number from %(least)d to %(most)d.")
+                % {"least": self.least, "most": self.most}
+            )
+        return data

@@ -1,0 +1,122 @@
+"""The schema of the API, out of its views, and the page that shows it."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    inline_serializer,
+)
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+
+from clients import doors
+from clients.api.endpoint import Endpoint
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# The site may have settings of its own for other APIs: ours come with the route.
+SETTINGS: dict[str, Any] = {
+    "TITLE": "Duet",
+    "VERSION": "1.0.0",
+    "DESCRIPTION": "Open times, holds and bookings of the practice, and an attendee's own part.",
+    "SCHEMA_PATH_PREFIX": r".*/api/v1",
+    "PREPROCESSING_HOOKS": ["practice.api.schema.only_ours"],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+}
+
+
+TOKEN = OpenApiParameter(
+    "token",
+    {"type": "string", "pattern": "^[A-Za-z0-9_-]{20,64}$"},
+    OpenApiParameter.PATH,
+    description="As it stands in the link, or as the hold was answered with.",
+)
+
+
+class ProblemOut(serializers.Serializer[Any]):
+    """RFC 9457; `type` is stable, `errors` names the fields."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    errors = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()), required=False
+    )  # type: ignore[assignment]
+    next = serializers.ListField(child=serializers.DictField(), required=False)
+
+
+_WHY: dict[int, Promise] = {
+    304: _("As the ETag that was sent says, nothing has changed."),
+    400: _("The request can't be read, or a header is missing."),
+    404: _("There is nothing here."),
+    405: _("This method isn't offered here."),
+    409: _("The time, or the hold, is gone; `next` names the next open times."),
+    413: _("The request is longer than 1 MB."),
+    415: _("The body isn't JSON in UTF-8."),
+    422: _("Some fields are refused, or what was asked isn't possible (any more)."),
+    429: _("That was too often: `Retry-After` says when to come back."),
+    503: _("The database is away for a moment: see `Retry-After`."),
+}
+
+
+def described(**how: Any) -> Callable[[F], F]:
+    """`extend_schema` for a method, whatever schema class the site has set for other APIs."""
+
+    def decorate(method: F) -> F:
+        method.kwargs = {"schema": AutoSchema}  # type: ignore[attr-defined]
+        return extend_schema(**how)(method)
+
+    return decorate
+
+
+def answers(good: Any, *refusals: int, status: int = 200) -> dict[Any, Any]:
+    """What an endpoint may answer: the good one, its refusals, and 503 that any of them may."""
+    found: dict[Any, Any] = {status: good}
+    for code in (*refusals, 503):
+        told = None if code == 304 else ProblemOut
+        key = code if told is None else (code, "application/problem+json")
+        found[key] = OpenApiResponse(told, description=str(_WHY[code]))
+    return found
+
+
+def page_of(item: type[serializers.Serializer[Any]]) -> Any:
+    """A list as all of them are: its results, and where the next ones are."""
+    return inline_serializer(
+        name=f"{item.__name__.removesuffix('Out')}Page",
+        fields={
+            "results": item(many=True),
+            "next": serializers.CharField(allow_null=True),
+        },
+    )
+
+
+def only_ours(endpoints: list[Any]) -> list[Any]:
+    """Of the site's endpoints those of Duet, under whatever prefix it is mounted."""
+    return [one for one in endpoints if issubclass(one[3].cls, Endpoint)]
+
+
+class Schema(SpectacularAPIView):
+    """The schema, as YAML or as JSON."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    throttle_classes = ()
+    custom_settings = SETTINGS
+
+
+@doors.public
+@require_safe
+def docs(request: HttpRequest) -> HttpResponse:
+    """The schema as a page to try things on, out of an installed package."""
+    return render(request, "duet/practice/api_docs.html")
