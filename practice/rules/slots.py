@@ -7,7 +7,7 @@ hours become instants once per rule set and date, and are kept; the rest is one 
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from math import inf
@@ -64,6 +64,14 @@ class Hours:
 
     weekly: tuple[Weekly, ...] = ()
     dated: tuple[Dated, ...] = ()
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.weekly, self.dated)))
+
+    def __hash__(self) -> int:
+        """Worked out once: every look-up asks for it, and it goes through all rules."""
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
