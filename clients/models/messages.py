@@ -91,4 +91,9 @@ class Message(models.Model):
                 condition=Q(state__in=["planned", "claimed", "sending", "uncertain"]),
             ),
             models.Index(name="duet_message_subject", fields=["subject_id"]),
+            models.Index(
+                name="duet_message_trouble",
+                fields=["about_at"],
+                condition=Q(state__in=["failed", "uncertain", "missed"]),
+            ),
         ]

@@ -281,6 +281,13 @@ class Attendance(models.Model):
                 | ~Q(state="cancelled") & Q(cancelled_at__isnull=True),
             ),
         ]
+        indexes = [
+            models.Index(
+                name="duet_attendance_shut",
+                fields=["appointment"],
+                condition=~Q(gate="open") & ~Q(state="cancelled"),
+            ),
+        ]
 
     def sealing_key(self) -> DataKey:
         return self.person.key

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import Prefetch, QuerySet
 
 from clients.models import AuditEntry, Case, Member, Message, Person, SafeContact
@@ -21,7 +21,26 @@ from practice.models import (
 
 _TROUBLE = (Message.State.FAILED, Message.State.UNCERTAIN, Message.State.MISSED)
 _TROUBLE_SHOWN = 20
+# As many as a page holds; a practice with more chooses whose diary to see.
+_APPOINTMENTS_SHOWN = 500
+_WAITING_SHOWN = 50
 _READS = ("appointment.read",)
+
+
+_Row = TypeVar("_Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown(Generic[_Row]):
+    """The first rows of a list, and whether there are more than a page holds."""
+
+    rows: list[_Row]
+    more: bool
+
+
+def _first(found: "QuerySet[Any, _Row]", most: int) -> Shown[_Row]:
+    rows = list(found[: most + 1])
+    return Shown(rows[:most], len(rows) > most)
 
 
 def _with_people(found: QuerySet[Appointment]) -> QuerySet[Appointment]:
@@ -39,43 +58,36 @@ def counselors(actor: Actor) -> list[Counselor]:
 
 def between(
     actor: Actor, low: datetime, high: datetime, counselor: Counselor | None
-) -> list[Appointment]:
+) -> Shown[Appointment]:
     """Appointments with a part in [low, high), in order of start; two statements."""
-    found = (
-        Appointment.objects.visible_to(actor)
-        .filter(period__overlap=DateTimeTZRange(low, high))
-        .exclude(state=Appointment.State.CANCELLED)
-    )
+    found = Appointment.objects.visible_to(actor).between(low, high)
     if counselor:
         found = found.filter(counselor=counselor)
-    return list(_with_people(found).order_by("period", "pk"))
+    return _first(_with_people(found).order_by("period", "pk"), _APPOINTMENTS_SHOWN)
 
 
-def requests(actor: Actor, now: datetime, counselor: Counselor | None) -> list[Appointment]:
+def requests(actor: Actor, now: datetime, counselor: Counselor | None) -> Shown[Appointment]:
     """Requests that wait for an answer, the earliest first; two statements."""
     found = (
         Appointment.objects.visible_to(actor).coming(now).filter(state=Appointment.State.REQUESTED)
     )
     if counselor:
         found = found.filter(counselor=counselor)
-    return list(_with_people(found).order_by("period", "pk"))
+    return _first(_with_people(found).order_by("period", "pk"), _WAITING_SHOWN)
 
 
-def shut_gates(actor: Actor, now: datetime, counselor: Counselor | None) -> list[Attendance]:
+def shut_gates(actor: Actor, now: datetime, counselor: Counselor | None) -> Shown[Attendance]:
     """Partners of coming appointments who can't be written to yet; one statement."""
     found = (
         Attendance.objects.visible_to(actor)
-        .filter(
-            appointment__state__in=Appointment.TAKES_PLACE,
-            appointment__period__endswith__gt=now,
-        )
+        .filter(appointment__in=Appointment.objects.coming(now))
         .exclude(gate=Attendance.Gate.OPEN)
         .exclude(state=Attendance.State.CANCELLED)
         .select_related("person__key", "appointment__counselor__member", "appointment__service")
     )
     if counselor:
         found = found.filter(appointment__counselor=counselor)
-    return list(found.order_by("appointment__period", "pk"))
+    return _first(found.order_by("appointment__period", "pk"), _WAITING_SHOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +203,7 @@ def overlapping(
 ) -> list[Appointment]:
     """What a booking by hand would lie over, as far as the member may see it; two statements."""
     found = (
-        Appointment.objects.visible_to(actor)
-        .filter(counselor=counselor, blocked__overlap=DateTimeTZRange(low, high))
-        .exclude(state=Appointment.State.CANCELLED)
+        Appointment.objects.visible_to(actor).in_the_way_of(low, high).filter(counselor=counselor)
     )
     return list(_with_people(found).order_by("period", "pk"))
 

@@ -96,7 +96,9 @@ def today(request: MemberRequest) -> HttpResponse:
         wall.instant(wall.first_minute(first, 0, zone)),
         wall.instant(wall.first_minute(first + timedelta(days=DAYS), 0, zone)),
     )
-    rows = rows_of(diary.between(request.actor, *edges, chosen))
+    shown = diary.between(request.actor, *edges, chosen)
+    asked = diary.requests(request.actor, now, chosen)
+    gates = diary.shut_gates(request.actor, now, chosen)
     context = {
         "practice": practice,
         "section": "today",
@@ -105,10 +107,13 @@ def today(request: MemberRequest) -> HttpResponse:
         "shows_everybody": chosen is None,
         "zone": zone,
         "zone_label": duet_times.zone_words(zone),
-        "days": _days(rows, first, zone),
+        "days": _days(shown, first, zone),
+        "more": shown.more,
         "now": now,
-        "requests": rows_of(diary.requests(request.actor, now, chosen)),
-        "gates": diary.shut_gates(request.actor, now, chosen),
+        "requests": rows_of(asked.rows),
+        "more_requests": asked.more,
+        "gates": gates.rows,
+        "more_gates": gates.more,
         "trouble": diary.trouble(request.actor, now, chosen),
     }
     return render(request, "duet/practice/desk.html", context)
@@ -121,11 +126,15 @@ def _chosen(counselors: list[Counselor], slug: str) -> Counselor | None:
     return next((one for one in counselors if one.slug == slug), None)
 
 
-def _days(rows: list[Row], first: date, zone: str) -> list[dict[str, object]]:
+def _days(shown: diary.Shown[Appointment], first: date, zone: str) -> list[dict[str, object]]:
     days = [first + timedelta(days=number) for number in range(DAYS)]
     on: dict[date, list[Row]] = {day: [] for day in days}
-    for row in rows:
+    for row in rows_of(shown.rows):
         # What began before midnight belongs to the first day shown.
         start = duet_times.local(row.appointment.starts_at, zone).date()
         on[max(start, first)].append(row)
+    if shown.more:
+        # Days beyond the last row aren't empty: they didn't fit.
+        last = max(day for day in days if on[day])
+        days = [day for day in days if day <= last]
     return [{"date": day, "rows": on[day], "is_today": day == first} for day in days]
