@@ -4,6 +4,7 @@ All lie in a temporary folder, listen on this machine only, and are stopped by p
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,10 +21,12 @@ from psycopg import sql
 from config import children, state
 from config.embedded import Embedded
 from config.environment import Misconfigured
+from config.servers import DATABASE
 from config.supervisor import free_port, is_taken
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / ".venv-bench"
+GUNICORN = ROOT / "config" / "gunicorn.py"
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,9 @@ class Stage:
         """A site under gunicorn, with the workers and threads that Duet itself has."""
         port = free_port()
         command = [
-            str(python or sys.executable),
-            *("-m", "gunicorn", "--config", str(ROOT / "config" / "gunicorn.py")),
-            *("--bind", f"127.0.0.1:{port}", wsgi),
+            *(str(python or sys.executable), "-m", "gunicorn", "--bind", f"127.0.0.1:{port}"),
+            *(_same_server() if python else ("--config", str(GUNICORN))),
+            wsgi,
         ]
         names = {"PYTHONPATH": str(ROOT), **(environment or {})}
         process = self.start(name, command, environment=names, folder=folder)
@@ -110,9 +113,22 @@ class Stage:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return f"{url.rpartition('/')[0]}/{name}"
 
-    def vacuum(self) -> None:
+    def copy_database(self, name: str) -> str:
+        """A copy of Duet's database as it is now; nobody else may be connected."""
+        with psycopg.connect(self._maintenance(), autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                    sql.Identifier(name), sql.Identifier(DATABASE)
+                )
+            )
+        return f"{os.environ['DATABASE_URL'].rpartition('/')[0]}/{name}"
+
+    def _maintenance(self) -> str:
+        return f"{os.environ['DATABASE_URL'].rpartition('/')[0]}/postgres"
+
+    def vacuum(self, url: str = "") -> None:
         """Let no autovacuum of rows just loaded fall into a round."""
-        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        with psycopg.connect(url or os.environ["DATABASE_URL"], autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE")
 
 
@@ -145,6 +161,17 @@ def stage() -> Iterator[Stage]:
         made.stop_all()
         embedded.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _same_server() -> list[str]:
+    """Gunicorn's options for a site that can't load our file: the numbers are taken from it."""
+    numbers = dict(re.findall(r"^(\w+) = (\d+)$", GUNICORN.read_text(), re.MULTILINE))
+    return [
+        *("--worker-class", "gthread", "--workers", numbers["workers"]),
+        *("--threads", numbers["threads"], "--keep-alive", numbers["keepalive"]),
+        *("--log-level", "warning", "--preload", "--no-control-socket"),
+        *("--worker-tmp-dir", "/dev/shm" if Path("/dev/shm").is_dir() else "/tmp"),  # noqa: S108
+    ]
 
 
 def parts_of(url: str) -> dict[str, str]:
