@@ -151,6 +151,13 @@ def address_of(request: HttpRequest) -> str:
     return _network(request.META.get("REMOTE_ADDR", ""))
 
 
+def is_loopback(request: HttpRequest) -> bool:
+    """Whether the browser runs on this very machine, with no proxy in between that could lie."""
+    if settings.DUET["TRUSTED_PROXIES"] or "X-Forwarded-For" in request.headers:
+        return False
+    return request.META.get("REMOTE_ADDR") in {"127.0.0.1", "::1"}
+
+
 def _network(written: str) -> str:
     """An address in one way of writing: some proxies add a port, some a zone."""
     text = written.strip()

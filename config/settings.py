@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import dj_database_url
 from csp.constants import NONE, SELF
 
+from config import logs
 from config.environment import CONFIG_ERROR, Environment, Misconfigured
 from config.redis_urls import broker_url, cache_url
 
@@ -140,6 +141,7 @@ INSTALLED_APPS = [
     "practice",
 ]
 MIDDLEWARE = [
+    "config.observe.Observed",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -239,7 +241,8 @@ if not DEMO:
     CSRF_COOKIE_NAME = "__Host-csrftoken"
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes come from inside, without TLS
+    # Probes come from inside, without TLS.
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     # Entering the browsers' preload list binds a whole domain: its owner decides, not this file.
@@ -296,22 +299,4 @@ DEFAULT_FROM_EMAIL = DUET["FROM_EMAIL"] or "webmaster@localhost"
 
 # --- logging: to stderr, one line each, never a person's words --------------------------------
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "config.logs.PlainFormatter"}},
-    "filters": {"no_persons": {"()": "config.logs.LeaveOutPersons"}},
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "formatter": "line",
-            "filters": ["no_persons"],
-        }
-    },
-    "root": {"handlers": ["stderr"], "level": "INFO"},
-    # Django's own handlers would mail tracebacks with local variables; ours replaces them.
-    "loggers": {
-        "django": {"handlers": [], "level": "INFO", "propagate": True},
-        "celery": {"level": "WARNING"},  # else two lines for every ring, all day
-    },
-}
+LOGGING = logs.config("words" if DEMO else "json")

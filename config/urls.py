@@ -17,6 +17,7 @@ logout = doors.public(auth.LogoutView.as_view(template_name="duet/accounts/logge
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
+    path("metrics", views.metrics, name="metrics"),
     path("accounts/login/", login, name="login"),
     path("accounts/logout/", logout, name="logout"),
     path("dev/mailbox/", views.mailbox_list, name="mailbox-list"),

@@ -11,10 +11,14 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_GET, require_POST, require_safe
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from clients import doors
+from clients import doors, limits
 from config import mailbox
+from config import metrics as figures
 
 SHOWN = 200  # letters on the mailbox page
 HTML_PART_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -39,6 +43,27 @@ def readyz(_request: HttpRequest) -> HttpResponse:
     cache.set("readyz", 1, 5)
     redis = "there" if cache.get("readyz") else "away"
     return _text(f"database: there\nredis: {redis}\n")
+
+
+@require_safe
+@doors.public
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Counts and gauges, for who has the token; without one only a demo tells, and only here.
+
+    Refuses (404) where there is no such page, (401) a wrong token.
+    """
+    token = settings.DUET["METRICS_TOKEN"]
+    if token:
+        told = request.headers.get("Authorization", "")
+        if not constant_time_compare(told, f"Bearer {token}"):
+            refused = _text("Unauthorized\n", status=401)
+            refused["WWW-Authenticate"] = "Bearer"
+            return refused
+    elif settings.DUET["MODE"] != "demo" or not limits.is_loopback(request):
+        raise Http404
+    response = HttpResponse(figures.text(timezone.now()), content_type=CONTENT_TYPE_LATEST)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 @require_GET
