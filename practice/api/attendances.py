@@ -30,10 +30,14 @@ class Empty(Strict):
 
 
 class MoveIn(Strict):
+    """Another open start."""
+
     start = fields.Instant()
 
 
 class CancelIn(Strict):
+    """What the practice is told, if anything."""
+
     reason = fields.Text(limit=REASON_LIMIT, required=False, allow_null=True)
 
 

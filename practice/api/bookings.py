@@ -35,6 +35,8 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class HoldIn(Strict):
+    """A start that somebody wants to book; without `counselor`, with anybody."""
+
     service = fields.Slug()
     counselor = fields.Slug(required=False, allow_null=True)
     start = fields.Instant()
@@ -76,6 +78,8 @@ class PartnerIn(Strict):
 
 
 class ConsentIn(Strict):
+    """A text that was agreed to, in the version that was shown."""
+
     slug = fields.Slug()
     version = fields.Whole(least=1, most=32_767)
 
@@ -161,7 +165,7 @@ class Hold(Endpoint):
 
     @schema.described(
         parameters=[schema.TOKEN],
-        responses=schema.answers(None, status=204),
+        responses=schema.answers(None, 404, status=204),
     )
     def delete(self, request: Request, token: str) -> Response:
         """Let the time go. One that has ended, or never was, is let go of as well."""
