@@ -1,6 +1,7 @@
 """Reads the environment: typed, NAME_FILE variants, one sentence when something is wrong."""
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +36,8 @@ NAMES = frozenset(
 
 # The key of .env.example. Everybody can read it there, so it opens only demo practices.
 SAMPLE_NOTES_KEY = "sample:ZHVldC1zYW1wbGUta2V5LW5vdC1mb3ItcmVhbC11c2U="
+
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?")
 
 
 class Misconfigured(Exception):
@@ -87,6 +90,16 @@ class Environment:
     def words(self, name: str) -> list[str]:
         """Return the values of a list parted by commas or blanks."""
         return self.text(name).replace(",", " ").split()
+
+    def origins(self, name: str) -> list[str]:
+        """Return a list of origins as browsers write them; refuses `*`, `null` and paths."""
+        found = [word.lower().rstrip("/") for word in self.words(name)]
+        for origin in found:
+            if not _ORIGIN.fullmatch(origin):
+                raise Misconfigured(
+                    f"{name} holds {origin!r}; each has to look like https://example.org."
+                )
+        return found
 
     def origin_url(self, name: str, default: str = "") -> str:
         """Return an http(s) address without its closing slash; refuses anything else."""

@@ -98,7 +98,7 @@ try:
         "NOTES_KEYS": _env.secret("DUET_NOTES_KEY"),
         "FROM_EMAIL": _env.text("DUET_FROM_EMAIL", "practice@duet.example" if DEMO else ""),
         "QUICK_EXIT_URL": _env.origin_url("DUET_QUICK_EXIT_URL", "https://www.wikipedia.org"),
-        "EMBED_ORIGINS": _env.words("DUET_EMBED_ORIGINS"),
+        "EMBED_ORIGINS": _env.origins("DUET_EMBED_ORIGINS"),
         "DATA_DIR": Path(_env.text("DUET_DATA_DIR", str(BASE_DIR / ".duet"))).absolute(),
         "THROTTLE": _env.switch("DUET_THROTTLE", default=True) or not DEMO,
         "TRUSTED_PROXIES": _env.number("DUET_TRUSTED_PROXIES", 0),
@@ -132,6 +132,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django_htmx",
     "csp",
+    "corsheaders",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -142,6 +143,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.observe.Observed",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -229,6 +231,12 @@ CONTENT_SECURITY_POLICY = {
         "object-src": [NONE],
     }
 }
+# Other sites' pages may ask the API, and only those named; cookies count for nothing there.
+CORS_ALLOWED_ORIGINS = DUET["EMBED_ORIGINS"]
+CORS_URLS_REGEX = r"^/api/v1/"
+CORS_ALLOW_METHODS = ["DELETE", "GET", "POST"]
+CORS_ALLOW_HEADERS = ["content-type", "idempotency-key", "if-none-match"]
+CORS_EXPOSE_HEADERS = ["ETag", "Retry-After", "Idempotency-Replayed"]
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -123,3 +123,30 @@ def test_one_redis_address_is_spelled_for_both_readers(given: str, cache: str, b
 def test_an_address_of_something_else_than_redis_is_refused() -> None:
     with pytest.raises(Misconfigured, match="REDIS_URL"):
         cache_url("amqp://localhost")
+
+
+def test_origins_are_read_as_browsers_write_them() -> None:
+    given = {"DUET_EMBED_ORIGINS": "https://Example.org/, http://localhost:8080"}
+    assert Environment(given).origins("DUET_EMBED_ORIGINS") == [
+        "https://example.org",
+        "http://localhost:8080",
+    ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "*",
+        "null",
+        "example.org",
+        "https://*.example.org",
+        "https://example.org/book",
+        "https://ana@example.org",
+        "https://",
+        "javascript:alert(1)",
+        "https://example.org null",
+    ],
+)
+def test_what_is_no_origin_is_refused(value: str) -> None:
+    with pytest.raises(Misconfigured, match="has to look like https"):
+        Environment({"DUET_EMBED_ORIGINS": value}).origins("DUET_EMBED_ORIGINS")
