@@ -1,0 +1,342 @@
+"""Every page takes the same few statements, and reads as few rows, however large the practice.
+
+A page that asks once for each row is caught by a larger demo, one that reads through the past by
+thousands of bookings of each counselor's that are over.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection, transaction
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, URLResolver
+from django.utils import timezone
+
+from clients.actions import audit
+from clients.models import Case
+from clients.rules.actors import Actor
+from practice import urls
+from practice.actions import booking
+from practice.demo import loading
+from practice.models import Appointment, Attendance, Counselor, Service, TimeOff
+from practice.queries import diary, invariants, offers
+from practice.views import visit
+
+LONG = os.environ.get("FAULTS") == "long"
+SMALL, LARGE = 40, 10_000 if LONG else 400
+PAST = 10_000 if LONG else 4_000  # bookings of each counselor's that are over
+
+pytestmark = [pytest.mark.django_db, pytest.mark.faults, pytest.mark.timeout(900)]
+
+# A Wednesday at noon in New York.
+NOON = datetime(2027, 1, 13, 17, 0, tzinfo=UTC)
+SYSTEM = Actor.system()
+Call = Callable[[], Any]
+
+# How many statements each page takes: by its name, or by its name and how it is asked for.
+STATEMENTS = {
+    "home": 3,
+    "book": 3,
+    "book, times of anybody": 3,
+    "book, times of one": 3,
+    "book, nothing open": 4,
+    "details": 6,
+    "done": 3,
+    "attendance": 2,
+    "attendance-move": 3,
+    "attendance-cancel": 2,
+    "attendance-calendar": 2,
+    "attendance-unknown": 0,
+    "attendance-mine": 3,
+    "attendance-mine-move": 4,
+    "attendance-mine-cancel": 3,
+    "attendance-mine-calendar": 3,
+    "desk": 12,
+    "desk, of one": 12,
+    "desk, own": 12,
+    "desk-book": 8,
+    "desk-book, times": 7,
+    "desk-book, for a case": 9,
+    "desk-appointment": 14,
+    "desk-cancel": 6,
+    "desk-move": 7,
+    "api-services": 4,
+    "api-counselors": 2,
+    "api-slots": 3,
+    "api-attendance": 2,
+}
+# What is only ever posted to, and a page without a statement of its own.
+NO_PAGE = {
+    *("hold", "release", "attendance-confirm", "attendance-mine-confirm", "desk-accept"),
+    *("desk-close", "desk-open-gate", "api-holds", "api-hold", "api-bookings", "api-confirm"),
+    *("api-move", "api-cancel", "api-unknown", "api-schema", "api-docs"),
+}
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock that views read stands still."""
+    monkeypatch.setattr(timezone, "now", lambda: NOON)
+
+
+def load(cases: int) -> None:
+    loading.load(cases=cases, reset=True, by=SYSTEM, now=NOON)
+
+
+def signed_in(username: str) -> Client:
+    client = Client()
+    client.force_login(get_user_model().objects.get(username=username))
+    return client
+
+
+def pages() -> dict[str, Call]:
+    """Every page that can be opened, ready to be opened; two browsers have been used before."""
+    coming = Attendance.objects.select_related("person__key", "appointment").filter(
+        appointment__state="confirmed",
+        appointment__counselor__slug="iris",
+        appointment__period__startswith__gt=NOON + timedelta(days=2),
+    )
+    link = coming.filter(gate="open", role="booker").order_by("token_hash")[0].token
+    about = coming.filter(role="partner").order_by("token_hash")[0].appointment
+    theo = Counselor.objects.get(slug="theo")
+    TimeOff.objects.create(
+        counselor=theo, period=DateTimeTZRange(NOON, NOON + timedelta(days=9)), label="Away"
+    )
+    visitor, owner, iris = Client(), signed_in("olive"), signed_in("iris")
+    own = coming.get(token_hash=booking.token_hash(link))
+    mine = _remembering(lambda session: visit.keep_own(session, own, NOON))
+    sent = visit.Sent(own.pk, own.person_id, "", NOON)
+    booked = _remembering(lambda session: visit.keep_sent(session, "a form's mark", sent))
+
+    def get(client: Client, address: str) -> Call:
+        return lambda: client.get(address)
+
+    week = (NOON + timedelta(days=5)).date().isoformat()
+    full = NOON.date().isoformat()
+    desk = f"/desk/appointments/{about.pk}/"
+    by_hand = "/desk/book/?service=consultation&counselor=iris"
+    return {
+        "home": get(visitor, "/"),
+        "book": get(visitor, "/book/"),
+        "book, times of anybody": get(visitor, f"/book/?service=couple-session&from={week}"),
+        "book, times of one": get(
+            visitor, f"/book/?service=consultation&counselor=iris&from={week}"
+        ),
+        "book, nothing open": get(
+            visitor, f"/book/?service=long-session&counselor=theo&from={full}"
+        ),
+        "details": get(_holding(), "/book/details/"),
+        "done": get(booked, "/book/done/"),
+        "attendance": get(visitor, f"/a/{link}/"),
+        "attendance-move": get(visitor, f"/a/{link}/move/"),
+        "attendance-cancel": get(visitor, f"/a/{link}/cancel/"),
+        "attendance-calendar": get(visitor, f"/a/{link}/appointment.ics"),
+        "attendance-unknown": get(visitor, "/a/mistyped/"),
+        "attendance-mine": get(mine, "/a/"),
+        "attendance-mine-move": get(mine, "/a/move/"),
+        "attendance-mine-cancel": get(mine, "/a/cancel/"),
+        "attendance-mine-calendar": get(mine, "/a/appointment.ics"),
+        "desk": get(owner, "/desk/"),
+        "desk, of one": get(owner, "/desk/?counselor=iris"),
+        "desk, own": get(iris, "/desk/"),
+        "desk-book": get(owner, "/desk/book/"),
+        "desk-book, times": get(owner, by_hand),
+        "desk-book, for a case": get(owner, f"{by_hand}&case={about.case_id}"),
+        "desk-appointment": get(owner, desk),
+        "desk-cancel": get(owner, f"{desk}cancel/"),
+        "desk-move": get(owner, f"{desk}move/"),
+        "api-services": get(visitor, "/api/v1/services/"),
+        "api-counselors": get(visitor, "/api/v1/counselors/"),
+        "api-slots": get(
+            visitor,
+            f"/api/v1/slots/?service=consultation&counselor=iris&from={full}&to={week}"
+            "&tz=America/New_York",
+        ),
+        "api-attendance": get(visitor, f"/api/v1/attendances/{link}/"),
+    }
+
+
+def _hold(client: Client | None = None) -> Any:
+    """Press the button of a time."""
+    service = Service.objects.get(slug="consultation")
+    found = offers.next_times(
+        service=service, counselor=None, after=NOON + timedelta(days=1), now=NOON
+    )
+    sent = {"service": service.slug, "counselor": "", "who": "", "tz": "America/New_York"}
+    sent["start"] = found[0].start.isoformat()
+    return (client or Client()).post("/book/hold/", sent)
+
+
+def _holding() -> Client:
+    """A browser that holds a time."""
+    client = Client()
+    assert _hold(client).status_code == 302
+    return client
+
+
+def _remembering(keep: Callable[[Any], None]) -> Client:
+    """A browser whose session somebody's button has written."""
+    client = Client()
+    session = client.session
+    keep(session)
+    session.save()
+    return client
+
+
+def _statements(call: Call) -> list[str]:
+    """What one opening of a page asks the database, once it has been open before."""
+    call()
+    with CaptureQueriesContext(connection) as seen:
+        response = call()
+    assert response.status_code in {200, 302, 404}, response
+    return [str(query["sql"]) for query in seen.captured_queries]
+
+
+def _counts() -> dict[str, int]:
+    return {name: len(_statements(call)) for name, call in pages().items()}
+
+
+def test_every_page_takes_the_same_statements_in_a_small_practice_and_in_a_large_one() -> None:
+    load(SMALL)
+    small = _counts()
+    load(LARGE)
+    assert Case.objects.count() == LARGE
+    assert _counts() == small == STATEMENTS
+    if LONG:
+        while audit.seal(by=SYSTEM, now=NOON):
+            pass
+        assert invariants.breaches(NOON) == []
+
+
+def test_a_page_that_asks_once_for_each_row_would_be_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control: without the attendees read along, each row asks for its own."""
+    monkeypatch.setattr(diary, "_with_people", lambda found: found)
+    load(SMALL)
+    assert _counts() != STATEMENTS
+
+
+def test_no_page_is_left_out() -> None:
+    def names(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:
+        for one in patterns:
+            if isinstance(one, URLResolver):
+                yield from names(one.url_patterns)
+            else:
+                yield str(one.name)
+
+    counted = {name.partition(",")[0] for name in STATEMENTS}
+    assert counted | NO_PAGE == set(names(urls.urlpatterns))
+    assert counted.isdisjoint(NO_PAGE)
+
+
+# --- what lies in the past -----------------------------------------------------------------------
+
+# Rows like one that is there, a hundred minutes apart, each with its one attendee and letter.
+_PAST = (
+    """
+    INSERT INTO duet_practice_appointment
+    SELECT row.*
+      FROM duet_practice_appointment a
+     CROSS JOIN generate_series(1, %(past)s) n
+     CROSS JOIN LATERAL (SELECT %(before)s - n * interval '100 minutes' AS ends) e
+     CROSS JOIN LATERAL (SELECT tstzrange(ends - interval '1 hour', ends) AS span) s
+     CROSS JOIN LATERAL jsonb_populate_record(a, jsonb_build_object(
+             'id', gen_random_uuid(), 'period', span, 'blocked', span)) row
+     WHERE a.id IN (SELECT DISTINCT ON (counselor_id) id
+                      FROM duet_practice_appointment
+                     WHERE state = 'done' AND NOT overbooked ORDER BY counselor_id, id)
+    """,
+    """
+    INSERT INTO duet_practice_attendance
+    SELECT row.*
+      FROM duet_practice_appointment a
+     CROSS JOIN duet_practice_attendance t
+     CROSS JOIN LATERAL jsonb_populate_record(t, jsonb_build_object(
+             'id', gen_random_uuid(), 'appointment_id', a.id,
+             'token_hash', sha256(a.id::text::bytea))) row
+     WHERE upper(a.period) < %(before)s
+       AND t.id = (SELECT id FROM duet_practice_attendance
+                    WHERE role = 'booker' AND state = 'confirmed' LIMIT 1)
+    """,
+    """
+    INSERT INTO duet_clients_message
+    SELECT row.*
+      FROM duet_practice_attendance t
+      JOIN duet_practice_appointment a ON a.id = t.appointment_id
+      JOIN duet_clients_message m ON m.id IN (
+             (SELECT id FROM duet_clients_message WHERE state = 'sent' LIMIT 1),
+             (SELECT id FROM duet_clients_message WHERE state = 'failed' LIMIT 1))
+     CROSS JOIN LATERAL jsonb_populate_record(m, jsonb_build_object(
+             'id', gen_random_uuid(), 'subject_id', t.id, 'about_at', lower(a.period))) row
+     WHERE upper(a.period) < %(before)s
+    """,
+    "ANALYZE duet_practice_appointment, duet_practice_attendance, duet_clients_message",
+)
+_GROWING = {"duet_practice_appointment", "duet_practice_attendance", "duet_clients_message"}
+# A page may read this many rows of a table that grows: a quarter of one counselor's past.
+_ENOUGH = 1_000
+
+
+def add_a_past() -> None:
+    """Bookings of each counselor's that have been over for long."""
+    with connection.cursor() as cursor:
+        for statement in _PAST:
+            cursor.execute(statement, {"past": PAST, "before": NOON - timedelta(days=200)})
+    counselors = Counselor.objects.count()
+    assert Appointment.objects.filter(state="done").count() > PAST * counselors
+
+
+def _rows_read(statement: str) -> Counter[str]:
+    """How many rows of each growing table a statement looks at, whether it takes them or not."""
+    if not statement.startswith("SELECT") and not statement.lstrip().startswith("SELECT"):
+        return Counter()
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {statement}")
+        ((plan,),) = cursor.fetchall()
+    read: Counter[str] = Counter()
+    steps = [plan[0]["Plan"]]
+    while steps:
+        step = steps.pop()
+        steps += step.get("Plans", [])
+        if step.get("Relation Name") in _GROWING:
+            passed_by = ("Rows Removed by Filter", "Rows Removed by Index Recheck")
+            rows = step["Actual Rows"] + sum(step.get(name, 0) for name in passed_by)
+            read[step["Relation Name"]] += int(rows * step["Actual Loops"])
+    return read
+
+
+def _most_rows_read(calls: dict[str, Call]) -> dict[str, tuple[str, int]]:
+    """For each page the growing table that it reads most of, where that is too much."""
+    found = {}
+    for name, call in calls.items():
+        read = sum((_rows_read(one) for one in _statements(call)), Counter())
+        for table, rows in read.most_common(1):
+            if rows > _ENOUGH:
+                found[name] = (table, rows)
+    return found
+
+
+def test_no_page_reads_through_the_past_and_without_its_index_one_would() -> None:
+    load(SMALL)
+    calls = pages()
+    add_a_past()
+    assert _most_rows_read(calls | {"holding": _hold}) == {}
+    # The control.
+    for page, indexes in (
+        ("api-slots", ("duet_appointment_counselor",)),
+        ("desk", ("duet_appointment_ends", "duet_appointment_counselor")),
+        ("desk", ("duet_message_trouble",)),
+    ):
+        with transaction.atomic(), connection.cursor() as cursor:
+            for index in indexes:
+                cursor.execute(f"DROP INDEX {index}")
+            assert page in _most_rows_read({page: calls[page]}), indexes
+            transaction.set_rollback(True)
