@@ -1,7 +1,7 @@
 """Plan what is sent: the ledger's unsent rows follow their subject. `delivery` sends them."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -48,14 +48,12 @@ _AHEAD = timedelta(days=1)
 # In one order, so that two bookings for the same two addresses never wait for each other.
 _LOCK_ADDRESSES = """
 SELECT pg_advisory_xact_lock(hashtextextended('letters to ' || encode(digest, 'hex'), 0))
-  FROM (SELECT DISTINCT digest FROM duet_clients_blindindex
-         WHERE kind = 'email' AND person_id = ANY(%s) ORDER BY digest) addresses"""
+  FROM unnest(%s::bytea[]) digest"""
 _DUE_LATELY = """
-SELECT mine.person_id, m.subject_id, m.due_at, m.state IN ('planned', 'claimed')
-  FROM duet_clients_blindindex mine
-  JOIN duet_clients_blindindex same ON same.kind = 'email' AND same.digest = mine.digest
+SELECT same.digest, m.subject_id, m.due_at, m.state IN ('planned', 'claimed')
+  FROM duet_clients_blindindex same
   JOIN duet_clients_message m ON m.person_id = same.person_id
- WHERE mine.kind = 'email' AND mine.person_id = ANY(%s)
+ WHERE same.kind = 'email' AND same.digest = ANY(%s::bytea[])
    AND m.channel = 'email' AND m.due_at > %s AND m.due_at < %s
    AND m.state NOT IN ('suppressed', 'cancelled', 'missed', 'failed')"""
 
@@ -108,18 +106,23 @@ class Due:
     waits: bool
 
 
-def due_lately(*, person_ids: Sequence[UUID], now: datetime) -> dict[UUID, list[Due]]:
-    """What the addresses of these persons got in the last hour, and get in the next day.
+def due_lately(*, addresses: Mapping[UUID, bytes], now: datetime) -> dict[UUID, list[Due]]:
+    """What these persons' addresses got in the last hour, and get in the next day.
 
-    By address, since every booking makes a new person. It is locked until the caller's
-    transaction ends: of many bookings at the same moment each has to see the ones before.
+    By address (its fingerprint in the blind index), since every booking makes a new person. It is
+    locked until the caller's transaction ends: of many bookings at the same moment each has to
+    see the ones before.
     """
+    found: dict[UUID, list[Due]] = {person_id: [] for person_id in addresses}
+    digests = sorted(set(addresses.values()))
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_ADDRESSES, [list(person_ids)])
-        cursor.execute(_DUE_LATELY, [list(person_ids), now - crowding.WITHIN, now + _AHEAD])
-        found: dict[UUID, list[Due]] = {person_id: [] for person_id in person_ids}
-        for person_id, *due in cursor.fetchall():
-            found[person_id].append(Due(*due))
+        cursor.execute(_LOCK_ADDRESSES, [digests])
+        cursor.execute(_DUE_LATELY, [digests, now - crowding.WITHIN, now + _AHEAD])
+        rows = cursor.fetchall()
+    for digest, *due in rows:
+        for person_id, own in addresses.items():
+            if own == bytes(digest):
+                found[person_id].append(Due(*due))
     return found
 
 
@@ -214,7 +217,15 @@ def _cancel(rows: Iterable[Message], reason: str) -> None:
 
 def _insert(new: Iterable[Wanted], *, subject_kind: str, subject_id: UUID, now: datetime) -> int:
     """Add what is new; a row that somebody else added at the same moment is theirs."""
-    rows = [
+    rows = new_rows(new, subject_kind=subject_kind, subject_id=subject_id, now=now)
+    return len(Message.objects.bulk_create(rows, ignore_conflicts=True))
+
+
+def new_rows(
+    wanted: Iterable[Wanted], *, subject_kind: str, subject_id: UUID, now: datetime
+) -> list[Message]:
+    """The rows of what is wanted of a subject that has none yet; they aren't written."""
+    return [
         Message(
             purpose=want.purpose,
             subject_kind=subject_kind,
@@ -230,6 +241,5 @@ def _insert(new: Iterable[Wanted], *, subject_kind: str, subject_id: UUID, now: 
             state=Message.State.SUPPRESSED if want.suppressed else Message.State.PLANNED,
             reason=want.suppressed,
         )
-        for want in new
+        for want in wanted
     ]
-    return len(Message.objects.bulk_create(rows, ignore_conflicts=True))

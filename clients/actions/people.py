@@ -5,10 +5,12 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from django.db import transaction
+from django.db.models import Model
 
-from clients.actions import audit
+from clients.actions import audit, rows
 from clients.models import (
     BlindIndex,
     Case,
@@ -22,6 +24,8 @@ from clients.models import (
 from clients.queries import keys
 from clients.rules import contact, envelope
 from clients.rules.actors import Actor
+
+Row = TypeVar("Row", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +64,30 @@ def index_rows(person: Person, *, index_key: bytes) -> list[BlindIndex]:
     ]
 
 
-@transaction.atomic
-def make_person(*, new: NewPerson, by: Actor, now: datetime) -> Person:
-    """Make a new person with an own key; contact is neutral only until they say otherwise.
+def index_key(*, by: Actor, now: datetime) -> bytes:
+    """The blind index's key; the first person ever makes it."""
+    try:
+        return keys.index_key()
+    except LookupError:
+        ensure_index_key(by=by, now=now)
+        return keys.index_key()
+
+
+@dataclass(frozen=True, slots=True)
+class NewRows(Generic[Row]):
+    """A row that isn't written yet, and all the rows that have to be written with it."""
+
+    row: Row
+    rows: tuple[Model, ...]
+
+
+def new_person(*, new: NewPerson, index_key: bytes, by: Actor, now: datetime) -> NewRows[Person]:
+    """A new person with an own key, to be written; contact is neutral until they say otherwise.
 
     It never looks for somebody known with the same address: a person is not an e-mail address,
     and only staff merge.
     """
-    ensure_index_key(by=by, now=now)
     key = _new_key(DataKey.Purpose.PERSON, now)
-    key.save(force_insert=True)
     person = Person(
         key=key,
         name=new.name,
@@ -79,12 +97,10 @@ def make_person(*, new: NewPerson, by: Actor, now: datetime) -> Person:
         zone=new.zone,
         created_at=now,
     )
-    person.save(force_insert=True)
-    BlindIndex.objects.bulk_create(index_rows(person, index_key=keys.index_key()))
-    SafeContact.objects.bulk_create(
+    contacts = [
         SafeContact(person=person, channel=channel, asked_at=now) for channel in SafeContact.Channel
-    )
-    audit.record(
+    ]
+    entry = audit.entry(
         verb="person.made",
         subject_kind="person",
         subject_id=person.pk,
@@ -92,36 +108,45 @@ def make_person(*, new: NewPerson, by: Actor, now: datetime) -> Person:
         by=by,
         now=now,
     )
-    return person
+    found_by = index_rows(person, index_key=index_key)
+    return NewRows(person, (key, person, *found_by, *contacts, entry))
 
 
 @transaction.atomic
-def open_case(
+def make_person(*, new: NewPerson, by: Actor, now: datetime) -> Person:
+    """Make a new person; see `new_person`."""
+    made = new_person(new=new, index_key=index_key(by=by, now=now), by=by, now=now)
+    rows.insert(made.rows)
+    return made.row
+
+
+def new_case(
     *,
     persons: Sequence[Person],
     counselor: Member | None,
-    case_id: uuid.UUID | None = None,
+    case_id: uuid.UUID,
     by: Actor,
     now: datetime,
-) -> Case:
-    """Open a case in state enquiry: of one person, or of the couple that two or more make."""
+) -> NewRows[Case]:
+    """A case in state enquiry, to be written: of one person, or of the couple that two make."""
     couple = None
+    together: tuple[Model, ...] = ()
     if len(persons) > 1:
         key = _new_key(DataKey.Purpose.COUPLE, now)
-        key.save(force_insert=True)
-        couple = Couple.objects.create(key=key, opened_at=now)
-        CoupleMember.objects.bulk_create(
+        couple = Couple(key=key, opened_at=now)
+        members = [
             CoupleMember(couple=couple, person=person, voice=voice, joined_at=now)
             for voice, person in enumerate(persons)
-        )
-    case = Case.objects.create(
-        id=case_id or uuid.uuid4(),
+        ]
+        together = (key, couple, *members)
+    case = Case(
+        id=case_id,
         couple=couple,
         person=None if couple else persons[0],
         counselor=counselor,
         opened_at=now,
     )
-    audit.record(
+    entry = audit.entry(
         verb="case.opened",
         subject_kind="case",
         subject_id=case.pk,
@@ -130,7 +155,17 @@ def open_case(
         now=now,
         detail={"persons": len(persons)},
     )
-    return case
+    return NewRows(case, (*together, case, entry))
+
+
+@transaction.atomic
+def open_case(
+    *, persons: Sequence[Person], counselor: Member | None, by: Actor, now: datetime
+) -> Case:
+    """Open a case; see `new_case`."""
+    made = new_case(persons=persons, counselor=counselor, case_id=uuid.uuid4(), by=by, now=now)
+    rows.insert(made.rows)
+    return made.row
 
 
 @transaction.atomic

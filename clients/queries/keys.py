@@ -3,6 +3,9 @@
 from clients.models import DataKey, keyring
 from clients.rules import envelope
 
+# A column for statements that read the blind index's key along with something else.
+INDEX_KEY = """(SELECT row_to_json(k) FROM duet_clients_datakey k WHERE k.purpose = 'index')"""
+
 
 def check_keys() -> None:
     """Refuses (KeyRefused, one sentence) a ring that lacks a key which locks records, or is wrong.

@@ -1,10 +1,13 @@
 """Find persons and members."""
 
+from collections.abc import Iterable
+from uuid import UUID
+
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-from clients.models import Case, Member, Person
+from clients.models import BlindIndex, Case, Member, Person
 from clients.queries import keys
-from clients.rules import contact
+from clients.rules import contact, envelope
 from clients.rules.actors import Actor
 
 
@@ -41,3 +44,16 @@ def persons_of(case: Case) -> list[Person]:
             "couples__voice"
         )
     )
+
+
+def addresses(person_ids: Iterable[UUID]) -> dict[UUID, bytes]:
+    """The fingerprints of these persons' e-mail addresses, of those who have one."""
+    found = BlindIndex.objects.filter(person__in=list(person_ids), kind=BlindIndex.Kind.EMAIL)
+    return {person_id: bytes(digest) for person_id, digest in found.values_list("person", "digest")}
+
+
+def address(person: Person, index_key: bytes) -> bytes | None:
+    """The fingerprint of a person's e-mail address, from the row at hand."""
+    if not person.email:
+        return None
+    return envelope.blind(key=index_key, kind="email", normalised=contact.search_form(person.email))

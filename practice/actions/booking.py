@@ -10,9 +10,10 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.db.models import Model
 
-from clients.actions import audit, people
-from clients.models import Case, Person
+from clients.actions import audit, messages, people, rows
+from clients.models import AuditEntry, Case, Person
 from clients.queries import people as find
 from clients.rules import contact
 from clients.rules.actors import Actor
@@ -22,13 +23,15 @@ from practice.models import (
     Answer,
     Appointment,
     Attendance,
+    BookedOnce,
     Consent,
     ConsentGiven,
     Counselor,
     Question,
     Service,
 )
-from practice.queries import offers
+from practice.queries import offers, terms
+from practice.queries.terms import Terms
 from practice.rules import cancellation, gate, wall
 
 Taken = TypeVar("Taken")
@@ -120,8 +123,13 @@ def hold(
         start=start,
         zone=practice.zone,
         now=now,
+        who=_counselor,
         take=lambda one, offered: _hold_with(service, one, offered, start, until, by, now),
     )
+
+
+def _counselor(pk: UUID) -> Counselor:
+    return Counselor.objects.select_related("member").get(pk=pk)
 
 
 def _with_the_fairest(
@@ -131,6 +139,7 @@ def _with_the_fairest(
     start: datetime,
     zone: str,
     now: datetime,
+    who: Callable[[UUID], Counselor],
     take: Callable[[Counselor, offers.Offered], Taken],
 ) -> Taken:
     """Take a start with the first of those who offer it whose time is still free."""
@@ -138,7 +147,7 @@ def _with_the_fairest(
     if not found:
         raise _why_not_offered(service, counselor, start, now)
     for offered in offers.fairest(offered=found, start=start, zone=zone):
-        one = counselor or Counselor.objects.select_related("member").get(pk=offered.counselor)
+        one = counselor or who(offered.counselor)
         try:
             # A transaction for each try: its locks are gone before the next counselor's.
             with transaction.atomic():
@@ -256,11 +265,14 @@ def expire_holds(*, by: Actor, now: datetime) -> int:
 
 
 @transaction.atomic
-def book(*, token: str, request: Request, by: Actor, now: datetime) -> Booked:
+def book(
+    *, token: str, request: Request, once: BookedOnce | None = None, by: Actor, now: datetime
+) -> Booked:
     """Turn the hold under `token` into an appointment with its attendees.
 
-    Always makes new persons: nobody becomes somebody known by typing their address. Refuses
-    (HoldGone) when the hold has ended, (PartnerNotExpected) a partner where one person comes.
+    Always makes new persons: nobody becomes somebody known by typing their address. With `once`,
+    that key is kept with it. Refuses (HoldGone) when the hold has ended, (PartnerNotExpected) a
+    partner where one person comes, (IntegrityError) a key that has booked before.
     """
     appointment = (
         Appointment.objects.held_under(token_hash(token), now)
@@ -270,20 +282,16 @@ def book(*, token: str, request: Request, by: Actor, now: datetime) -> Booked:
     )
     if appointment is None:
         raise HoldGone
-    service = appointment.service
-    _check_partner_expected(service, request)
-    persons = _make_persons(request, by, now)
-    appointment.case = people.open_case(
-        persons=persons, counselor=appointment.counselor.member, by=by, now=now
-    )
-    appointment.state = _booked_state(service)
+    _check_partner_expected(appointment.service, request)
+    appointment.state = _booked_state(appointment.service)
     appointment.held_until = appointment.hold_hash = None
     appointment.settled_at = now
     appointment.from_article = request.from_article
+    appointment.case_id = uuid4()
     appointment.save(
         update_fields=["case", "state", "held_until", "hold_hash", "settled_at", "from_article"]
     )
-    return _with_attendees(appointment, persons, request, by, now)
+    return _with_new_people(appointment, request, terms.of(appointment.service_id), once, by, now)
 
 
 def _booked_state(service: Service) -> str:
@@ -294,10 +302,11 @@ def _booked_state(service: Service) -> str:
 
 def book_start(
     *,
-    service: Service,
+    under: Terms,
     counselor: Counselor | None,
     start: datetime,
     request: Request,
+    once: BookedOnce | None = None,
     by: Actor,
     now: datetime,
 ) -> Booked:
@@ -305,52 +314,84 @@ def book_start(
 
     Refuses as `hold` and `book` do.
     """
-    _check_partner_expected(service, request)
+    _check_partner_expected(under.service, request)
     return _with_the_fairest(
-        service=service,
+        service=under.service,
         counselor=counselor,
         start=start,
-        zone=offers.the_practice().zone,
+        zone=under.practice.zone,
         now=now,
-        take=lambda one, offered: _book_with(service, one, offered, start, request, by, now),
+        who=under.counselor_of,
+        take=lambda one, offered: _book_with(under, one, offered, start, request, once, by, now),
     )
 
 
 def _book_with(
-    service: Service,
+    under: Terms,
     counselor: Counselor,
     offered: offers.Offered,
     start: datetime,
     request: Request,
+    once: BookedOnce | None,
     by: Actor,
     now: datetime,
 ) -> Booked:
     appointment = _new_appointment(
-        service=service,
+        service=under.service,
         counselor=counselor,
         start=start,
-        state=_booked_state(service),
+        state=_booked_state(under.service),
         now=now,
     )
     appointment.offered_under = offered.hours_version
     appointment.from_article = request.from_article
-    # The time first: who comes too late costs one statement. The case's row follows under the
-    # id that is given here, since its foreign key is checked when the transaction ends.
     appointment.case_id = uuid4()
+    # The time first: who comes too late has cost one statement.
     guard.take(appointment=appointment, now=now)
-    persons = _make_persons(request, by, now)
-    appointment.case = people.open_case(
-        case_id=appointment.case_id, persons=persons, counselor=counselor.member, by=by, now=now
-    )
-    return _with_attendees(appointment, persons, request, by, now)
+    return _with_new_people(appointment, request, under, once, by, now)
 
 
-def _make_persons(request: Request, by: Actor, now: datetime) -> list[Person]:
-    return [
-        people.make_person(new=new, by=by, now=now)
+def _with_new_people(
+    appointment: Appointment,
+    request: Request,
+    under: Terms,
+    once: BookedOnce | None,
+    by: Actor,
+    now: datetime,
+) -> Booked:
+    """Make the persons and the case that the appointment names already, and all that follows.
+
+    The row of the case comes after that of the appointment: foreign keys are checked when the
+    transaction ends.
+    """
+    key = _index_key(under, by, now)
+    made = [
+        people.new_person(new=new, index_key=key, by=by, now=now)
         for new in (request.booker, request.partner)
         if new is not None
     ]
+    persons = [one.row for one in made]
+    case = people.new_case(
+        persons=persons,
+        counselor=appointment.counselor.member,
+        case_id=_named(appointment),
+        by=by,
+        now=now,
+    )
+    appointment.case = case.row
+    before = [*(row for one in made for row in one.rows), *case.rows]
+    return _with_attendees(appointment, persons, request, under, key, before, once, by, now)
+
+
+def _named(appointment: Appointment) -> UUID:
+    if appointment.case_id is None:
+        raise ValueError("An appointment that is booked names its case.")
+    return appointment.case_id
+
+
+def _index_key(under: Terms, by: Actor, now: datetime) -> bytes:
+    """The blind index's key, which came with the terms unless this is the first person ever."""
+    return under.index_key.plain() if under.index_key else people.index_key(by=by, now=now)
 
 
 def _check_partner_expected(service: Service, request: Request | None) -> None:
@@ -394,17 +435,14 @@ def book_by_hand(
     )
     if not beside and not offered:
         raise _why_not_offered(service, counselor, start, now)
-    if request is not None:
-        persons = _make_persons(request, by, now)
-        case = people.open_case(persons=persons, counselor=counselor.member, by=by, now=now)
-    elif case is not None:
+    if (request is None) == (case is None):
+        raise ValueError("Book for a new client or for a case.")
+    persons: list[Person] = []
+    if case is not None:
         asked = {one.pk for one in comes}
         persons = [one for one in find.persons_of(case) if not asked or one.pk in asked]
         if len(persons) > 1 and service.attendees == Service.Attendees.ONE:
             raise PartnerNotExpected
-        request = _request_of_known(case, persons)
-    else:
-        raise ValueError("Book for a new client or for a case.")
     appointment = _new_appointment(
         service=service,
         counselor=counselor,
@@ -412,7 +450,7 @@ def book_by_hand(
         state=Appointment.State.CONFIRMED,
         now=now,
     )
-    appointment.case = case
+    appointment.case_id = case.pk if case else uuid4()
     if beside:
         appointment.override_reason = beside.reason
         appointment.overbooked = beside.overbook
@@ -422,10 +460,15 @@ def book_by_hand(
         guard.take_overbooked(appointment=appointment)
     else:
         guard.take(appointment=appointment, now=now)
-    return _with_attendees(appointment, persons, request, by, now)
+    under = terms.of(service.pk)
+    if request is not None:
+        return _with_new_people(appointment, request, under, None, by, now)
+    known = _request_of_known(_named(appointment), persons)
+    key = _index_key(under, by, now)
+    return _with_attendees(appointment, persons, known, under, key, [], None, by, now)
 
 
-def _request_of_known(case: Case, persons: Sequence[Person]) -> Request:
+def _request_of_known(case_id: UUID, persons: Sequence[Person]) -> Request:
     """Known persons booked again; whoever was written to in this case before still may be."""
     booker = persons[0]
     return Request(
@@ -433,7 +476,7 @@ def _request_of_known(case: Case, persons: Sequence[Person]) -> Request:
             booker.name, booker.email, booker.phone, booker.language, booker.zone
         ),
         partner_asked_in_person=Attendance.objects.filter(
-            appointment__case=case, person__in=persons[1:], gate=Attendance.Gate.OPEN
+            appointment__case=case_id, person__in=persons[1:], gate=Attendance.Gate.OPEN
         ).exists(),
     )
 
@@ -442,10 +485,17 @@ def _with_attendees(
     appointment: Appointment,
     persons: Sequence[Person],
     request: Request,
+    under: Terms,
+    index_key: bytes,
+    before: Sequence[Model],
+    once: BookedOnce | None,
     by: Actor,
     now: datetime,
 ) -> Booked:
-    """Give every person an own part in the appointment, plan their messages, and record it."""
+    """Give every person an own part in the appointment, plan their messages, and record it.
+
+    All of it is written in one statement, with the rows that came `before`.
+    """
     attendances = [
         _attend(
             appointment=appointment,
@@ -457,21 +507,41 @@ def _with_attendees(
         for index, person in enumerate(persons)
     ]
     booker = attendances[0]
-    for question, text in request.answers.items():
-        Answer(attendance=booker, question=question, text=text).save(force_insert=True)
-    ConsentGiven.objects.bulk_create(
-        ConsentGiven(attendance=booker, consent=consent, given_at=now)
-        for consent in request.consents
+    if once is not None:
+        once.attendance = booker
+    verb = "requested" if appointment.state == Appointment.State.REQUESTED else "booked"
+    rows.insert(
+        [
+            *before,
+            *attendances,
+            *(
+                Answer(attendance=booker, question=question, text=text)
+                for question, text in request.answers.items()
+            ),
+            *(
+                ConsentGiven(attendance=booker, consent=consent, given_at=now)
+                for consent in request.consents
+            ),
+            *planning.plan(
+                appointment=appointment,
+                attendances=attendances,
+                terms=under,
+                index_key=index_key,
+                by=by,
+                now=now,
+            ),
+            *([once] if once else []),
+            _entry(
+                f"appointment.{verb}",
+                appointment,
+                by,
+                now,
+                attendees=len(attendances),
+                overbooked=appointment.overbooked,
+            ),
+        ]
     )
-    planning.replan(appointment=appointment, reason="booked", by=by, now=now)
-    _record(
-        f"appointment.{'requested' if appointment.state == 'requested' else 'booked'}",
-        appointment,
-        by,
-        now,
-        attendees=len(attendances),
-        overbooked=appointment.overbooked,
-    )
+    messages.ring()
     return Booked(appointment, tuple(attendances))
 
 
@@ -498,7 +568,7 @@ def _attend(
 ) -> Attendance:
     is_booker = role == Attendance.Role.BOOKER
     token = _new_token()
-    attendance = Attendance(
+    return Attendance(
         appointment=appointment,
         person=person,
         role=role,
@@ -509,8 +579,6 @@ def _attend(
         token_hash=token_hash(token),
         token=token,
     )
-    attendance.save(force_insert=True)
-    return attendance
 
 
 def _locked(appointment_id: UUID) -> Appointment:
@@ -779,15 +847,15 @@ def _set_gate(
     _record(f"attendance.gate_{state}", appointment, by, now, attendance.person_id)
 
 
-def _record(
+def _entry(
     verb: str,
     appointment: Appointment,
     by: Actor,
     now: datetime,
     person_id: UUID | None = None,
     **detail: object,
-) -> None:
-    audit.record(
+) -> AuditEntry:
+    return audit.entry(
         verb=verb,
         subject_kind="appointment",
         subject_id=appointment.pk,
@@ -797,3 +865,14 @@ def _record(
         now=now,
         detail=detail,
     )
+
+
+def _record(
+    verb: str,
+    appointment: Appointment,
+    by: Actor,
+    now: datetime,
+    person_id: UUID | None = None,
+    **detail: object,
+) -> None:
+    _entry(verb, appointment, by, now, person_id, **detail).save(force_insert=True)

@@ -10,10 +10,12 @@ from django.db.models import Q
 
 from clients.actions import messages
 from clients.models import Message, SafeContact
+from clients.queries import people
 from clients.rules import crowding
 from clients.rules.actors import Actor
 from practice.models import Appointment, Attendance, ReminderRule
 from practice.queries import offers
+from practice.queries.terms import Terms
 from practice.rules import reminders
 
 SUBJECT = "attendance"
@@ -22,6 +24,52 @@ _FIRST = ("requested", "confirmation", "invitation", "moved")
 _LAST = ("cancelled", "declined")
 # Sent, or on its way, or perhaps gone: one that is tried again after its sender died stays told.
 _TOLD = Q(state__in=[Message.State.SENT, Message.State.SENDING]) | Q(uncertain_at__isnull=False)
+
+
+def plan(
+    *,
+    appointment: Appointment,
+    attendances: Sequence[Attendance],
+    terms: Terms,
+    index_key: bytes,
+    by: Actor,
+    now: datetime,
+) -> list[Message]:
+    """The messages of an appointment that is just being booked, as rows to be written.
+
+    Nobody has been told anything yet. The limit is that of `replan`.
+    """
+    leads = leads_of(terms.reminders, appointment.service_id)
+    delay = timedelta(seconds=terms.practice.confirmation_delay_seconds)
+    written_to = [one for one in attendances if _may_write(one)]
+    known = [one for one in written_to if one.person.created_at < now]
+    quiet = _quiet_hours(known) if known else {}
+    lately: dict[UUID, list[messages.Due]] = {}
+    if written_to and _is_limited(by):
+        found = {one.person_id: people.address(one.person, index_key) for one in written_to}
+        addresses = {person_id: own for person_id, own in found.items() if own}
+        lately = messages.due_lately(addresses=addresses, now=now)
+    return [
+        row
+        for one in written_to
+        for row in messages.new_rows(
+            [
+                _within_limit(one, want, lately.get(one.person_id, []), was_told=False)
+                for want in wanted(
+                    appointment=appointment,
+                    attendance=one,
+                    told=set(),
+                    leads=leads,
+                    quiet=quiet.get(one.person_id),
+                    delay=delay,
+                    now=now,
+                )
+            ],
+            subject_kind=SUBJECT,
+            subject_id=one.pk,
+            now=now,
+        )
+    ]
 
 
 def replan(*, appointment: Appointment, reason: str, by: Actor, now: datetime) -> bool:
@@ -89,9 +137,14 @@ def wanted(
 
 def reminder_leads(appointment: Appointment) -> list[reminders.ReminderLead]:
     """The reminder rules that apply: the service's own, or the general ones if it has none."""
-    rules = list(ReminderRule.objects.filter(channel=_EMAIL))
-    own = [rule for rule in rules if rule.service_id == appointment.service_id]
-    general = [rule for rule in rules if rule.service_id is None]
+    return leads_of(ReminderRule.objects.all(), appointment.service_id)
+
+
+def leads_of(rules: Iterable[ReminderRule], service_id: UUID) -> list[reminders.ReminderLead]:
+    """Of these rules the service's own, or the general ones if it has none."""
+    by_mail = [rule for rule in rules if rule.channel == _EMAIL]
+    own = [rule for rule in by_mail if rule.service_id == service_id]
+    general = [rule for rule in by_mail if rule.service_id is None]
     return [
         reminders.ReminderLead(str(rule.minutes_before), rule.minutes_before)
         for rule in own or general
@@ -101,14 +154,16 @@ def reminder_leads(appointment: Appointment) -> list[reminders.ReminderLead]:
 def _due_lately(
     attendances: Sequence[Attendance], by: Actor, now: datetime
 ) -> dict[UUID, list[messages.Due]]:
-    """What else is due to these people's addresses; nothing where no limit holds.
-
-    What the practice itself does is never limited.
-    """
-    if by.kind not in {"visitor", "person"} or not settings.DUET["THROTTLE"]:
+    """What else is due to these people's addresses; nothing where no limit holds."""
+    if not _is_limited(by):
         return {}
-    persons = [one.person_id for one in attendances if _may_write(one)]
-    return messages.due_lately(person_ids=persons, now=now) if persons else {}
+    addresses = people.addresses(one.person_id for one in attendances if _may_write(one))
+    return messages.due_lately(addresses=addresses, now=now) if addresses else {}
+
+
+def _is_limited(by: Actor) -> bool:
+    """What the practice itself does is never limited."""
+    return by.kind in {"visitor", "person"} and bool(settings.DUET["THROTTLE"])
 
 
 def _within_limit(

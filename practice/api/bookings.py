@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -26,9 +26,19 @@ from practice.actions import booking, idempotency
 from practice.actions.guard import SlotTaken
 from practice.api import fields, offered, schema
 from practice.forms.booking import TEXT_LIMIT, ConsentBox, question_field
+from practice.forms.fields import phone_field
 from practice.limits import BOOKINGS, HOLDS, open_holds
-from practice.models import Appointment, Attendance, Consent, Counselor, Question, Service
-from practice.queries import letters, pages
+from practice.models import (
+    Appointment,
+    Attendance,
+    BookedOnce,
+    Consent,
+    Counselor,
+    Question,
+    Service,
+)
+from practice.queries import letters, pages, terms
+from practice.queries.terms import Terms
 
 VISITOR = Actor.visitor()
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -132,22 +142,20 @@ class Holds(Endpoint):
         """Hold a time for some minutes. Without `counselor`, of anybody: the hold names who."""
         now = timezone.now()
         wanted = self.body(HoldIn)
-        bookable = offered.a_service(wanted["service"])
-        counselor = offered.a_counselor(bookable, wanted.get("counselor"))
-        start = wanted["start"]
-        practice = offered.the_practice()
-        zone = practice.zone
-        with limits.place(request._request, open_holds(practice.hold_minutes)) as place:
+        under = offered.under(wanted["service"])
+        counselor = offered.a_counselor(under, wanted.get("counselor"))
+        start, zone = wanted["start"], under.practice.zone
+        with limits.place(request._request, open_holds(under.practice.hold_minutes)) as place:
             try:
                 held = booking.hold(
-                    service=bookable.service,
+                    service=under.service,
                     counselor=counselor,
                     start=start,
                     by=VISITOR,
                     now=now,
                 )
             except (SlotTaken, booking.NotOffered) as refused:
-                raise gone(refused, bookable.service, counselor, start, zone, now) from None
+                raise gone(refused, under.service, counselor, start, zone, now) from None
             place.belongs_to(held.token)
         appointment = held.appointment
         told = {
@@ -202,7 +210,7 @@ class Bookings(Endpoint):
             once = idempotency.book_once(
                 key_hash=hashlib.sha256(key.encode()).digest(),
                 body_hash=hashlib.sha256(body.encode()).digest(),
-                book=lambda: self._book(now),
+                book=lambda once: self._book(once, now),
                 by=VISITOR,
                 now=now,
             )
@@ -224,51 +232,53 @@ class Bookings(Endpoint):
             )
         return key
 
-    def _book(self, now: datetime) -> booking.Booked:
+    def _book(self, once: BookedOnce, now: datetime) -> booking.Booked:
         """Check what was sent against what is offered, and book it."""
-        practice = offered.the_practice()
-        wanted = self.body(BookingIn, region=practice.region)
-        about = _about(wanted, now)
-        questions, consents = pages.asked_before(about.service)
-        request = _request(wanted, about.service, questions, consents)
+        wanted = self.body(BookingIn)
+        about = _about_hold(wanted, now) if wanted.get("hold") else _about_start(wanted)
+        request = _request(wanted, about.under)
         try:
             if about.hold:
-                booked = booking.book(token=about.hold, request=request, by=VISITOR, now=now)
+                booked = booking.book(
+                    token=about.hold, request=request, once=once, by=VISITOR, now=now
+                )
                 limits.free(about.hold)
                 return booked
             return booking.book_start(
-                service=about.service,
+                under=about.under,
                 counselor=about.counselor,
                 start=about.start,
                 request=request,
+                once=once,
                 by=VISITOR,
                 now=now,
             )
         except booking.HoldGone:
             raise _hold_gone() from None
         except (SlotTaken, booking.NotOffered) as refused:
-            zone = request.booker.zone
-            raise gone(refused, about.service, about.counselor, about.start, zone, now) from None
+            zone, service = request.booker.zone, about.under.service
+            raise gone(refused, service, about.counselor, about.start, zone, now) from None
 
 
 @dataclass(frozen=True, slots=True)
 class _About:
-    """Which time a booking is about, and the hold on it if there is one."""
+    """Which time a booking is about, under which terms, and the hold on it if there is one."""
 
-    service: Service
+    under: Terms
     counselor: Counselor | None
     start: datetime
     hold: str = ""
 
 
-def _about(wanted: dict[str, Any], now: datetime) -> _About:
+def _about_start(wanted: dict[str, Any]) -> _About:
+    """Refuses (Problem) a service or a counselor that there isn't."""
+    under = offered.under(wanted["service"])
+    return _About(under, offered.a_counselor(under, wanted.get("counselor")), wanted["start"])
+
+
+def _about_hold(wanted: dict[str, Any], now: datetime) -> _About:
     """Refuses (Problem) a hold that has ended, and a start that isn't the hold's own."""
-    hold = wanted.get("hold")
-    if not hold:
-        bookable = offered.a_service(wanted["service"])
-        counselor = offered.a_counselor(bookable, wanted.get("counselor"))
-        return _About(bookable.service, counselor, wanted["start"])
-    held = pages.held(booking.token_hash(hold), now)
+    held = pages.held(booking.token_hash(wanted["hold"]), now)
     if held is None:
         raise _hold_gone()
     own = {
@@ -280,48 +290,58 @@ def _about(wanted: dict[str, Any], now: datetime) -> _About:
     if other:
         sentence = _("The hold is for another one. Leave this out, or send what was held.")
         raise problems.invalid({name: [sentence] for name in other})
-    return _About(held.service, held.counselor, held.starts_at, hold)
+    return _About(terms.of(held.service_id), held.counselor, held.starts_at, wanted["hold"])
 
 
 def _hold_gone() -> problems.Problem:
     return problems.Problem("hold_gone", 409, _("The time is no longer held. Hold it again."))
 
 
-def _request(
-    wanted: dict[str, Any], service: Service, questions: list[Question], consents: list[Consent]
-) -> booking.Request:
-    """What the action takes. Refuses (Problem) what doesn't fit the service."""
+def _request(wanted: dict[str, Any], under: Terms) -> booking.Request:
+    """What the action takes. Refuses (Problem) what doesn't fit the service or the practice."""
     errors: dict[str, list[str]] = {}
-    if wanted.get("partner") and service.attendees == Service.Attendees.ONE:
-        errors["partner"] = [_("This is for one person.")]
-    answers = dict(_answers(wanted["answers"], questions, errors))
-    agreed = list(_agreed(wanted["consents"], consents, errors))
-    if errors:
-        raise problems.invalid(errors)
-    booker = _person(wanted["person"])
     partner = wanted.get("partner")
-    return booking.Request(
+    if partner and under.service.attendees == Service.Attendees.ONE:
+        errors["partner"] = [_("This is for one person.")]
+    region = under.practice.region
+    booker = _person("person", wanted["person"], wanted["person"], region, errors)
+    request = booking.Request(
         booker=booker,
-        partner=_person(partner, booker) if partner else None,
+        partner=_person("partner", partner, wanted["person"], region, errors) if partner else None,
         partner_safe_to_invite=wanted["partner_safe_to_invite"],
-        answers=answers,
-        consents=agreed,
+        answers=dict(_answers(wanted["answers"], under.questions, errors)),
+        consents=list(_agreed(wanted["consents"], under.consents, errors)),
         from_article=wanted.get("from_article") or "",
     )
+    if errors:
+        raise problems.invalid(errors)
+    return request
 
 
-def _person(said: dict[str, Any], booker: people.NewPerson | None = None) -> people.NewPerson:
+def _person(
+    path: str,
+    said: dict[str, Any],
+    booker: dict[str, Any],
+    region: str,
+    errors: dict[str, list[str]],
+) -> people.NewPerson:
+    """Somebody new; what is wrong with their number goes into `errors`."""
+    phone = ""
+    try:
+        phone = phone_field(region=region, required=False).clean(said.get("phone"))
+    except FormError as refused:
+        errors[f"{path}.phone"] = refused.messages
     return people.NewPerson(
         name=said["name"],
         email=said.get("email") or None,
-        phone=said.get("phone") or None,
-        language=said.get("language") or (booker.language if booker else ""),
-        zone=said.get("tz") or (booker.zone if booker else ""),
+        phone=phone or None,
+        language=said.get("language") or booker["language"],
+        zone=said.get("tz") or booker["tz"],
     )
 
 
 def _answers(
-    said: dict[str, str], questions: list[Question], errors: dict[str, list[str]]
+    said: dict[str, str], questions: Iterable[Question], errors: dict[str, list[str]]
 ) -> Iterator[tuple[Question, str]]:
     """The questions that were answered; what is wrong goes into `errors`."""
     for unknown in list(said.keys() - {one.slug for one in questions})[:20]:
@@ -337,7 +357,7 @@ def _answers(
 
 
 def _agreed(
-    said: list[dict[str, Any]], consents: list[Consent], errors: dict[str, list[str]]
+    said: list[dict[str, Any]], consents: Iterable[Consent], errors: dict[str, list[str]]
 ) -> Iterator[Consent]:
     """The texts that were agreed to, in the version in force; as `_answers`."""
     versions = {one["slug"]: one["version"] for one in said}

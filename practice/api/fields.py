@@ -129,13 +129,13 @@ class Email(_Cleaned):
 
 
 class Phone(_Cleaned):
-    """A telephone number; without a country code it is read as one of the practice's region."""
+    """A telephone number. Whoever has the practice's region at hand reads it."""
 
     schema = {"type": "string", "maxLength": 40, "example": "+1 201 555 0123"}
 
     def form_field(self) -> forms.Field:
-        """As the pages'; the region comes with the serializer's context."""
-        return fields.phone_field(region=self.context["region"])
+        """Any text: as the pages' field it needs a region."""
+        return forms.CharField(required=False, strip=False)
 
 
 class Language(_Cleaned):

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from django.http import Http404
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
@@ -16,8 +17,9 @@ from clients.api.serializers import Strict
 from practice.actions import booking
 from practice.api import fields, schema
 from practice.limits import READS
-from practice.models import Counselor, Practice, Service
-from practice.queries import offers, pages
+from practice.models import Counselor, Service
+from practice.queries import offers, pages, terms
+from practice.queries.terms import Terms
 from practice.rules import wall
 
 # How long a browser or a proxy may show the same times without asking again. Somebody who comes
@@ -186,60 +188,65 @@ class Slots(Endpoint):
         """
         asked = self.query(SlotsQuery)
         now = timezone.now()
-        practice = the_practice()
-        bookable = a_service(asked["service"])
-        counselor = a_counselor(bookable, asked.get("counselor"))
-        zone = asked.get("tz") or practice.zone
+        zone = asked.get("tz") or _own_zone()
         from_on = asked.get("from") or wall.wall(wall.minute_floor(now), zone).date()
         to_on = asked.get("to") or from_on + timedelta(days=DAYS)
         if not from_on <= to_on <= from_on + timedelta(days=offers.MAX_DAYS):
             sentence = _("Write a date at most %(days)d days after `from`, and not before it.")
             raise problems.invalid({"to": [sentence % {"days": offers.MAX_DAYS}]})
         hold = asked.get("hold")
-        found = offers.open_times(
-            service=bookable.service,
-            counselor=counselor,
+        found = offers.listed(
+            service=asked["service"],
+            counselor=asked.get("counselor"),
             from_on=from_on,
             to_on=to_on,
             zone=zone,
             now=now,
             hold_hash=booking.token_hash(hold) if hold else None,
         )
-        answer = {"slots": slots(bookable.service, found, zone), "tz": zone}
-        if hold:
-            return private(Response(answer))
-        return cached(answer)
+        if found is None:
+            # Which of the two there isn't.
+            a_counselor(under(asked["service"]), asked.get("counselor"))
+            raise Http404
+        answer = {"slots": slots(found.times, found.minutes, zone), "tz": zone}
+        return private(Response(answer)) if hold else cached(answer)
 
 
-def the_practice() -> Practice:
-    """The practice's row. Refuses (Problem) before it is set up."""
+def _own_zone() -> str:
+    """The practice's. Refuses (Problem) before it is set up."""
     practice = pages.practice()
     if practice is None:
-        raise problems.Problem("away", 503, detail=_("This practice isn't set up yet."))
-    return practice
+        raise _not_set_up()
+    return practice.zone
 
 
-def a_service(slug: str) -> pages.Bookable:
-    """A public service. Refuses (Problem) a slug under which there is none."""
-    found = pages.bookable(slug)
+def _not_set_up() -> problems.Problem:
+    return problems.Problem("away", 503, detail=_("This practice isn't set up yet."))
+
+
+def under(slug: str) -> Terms:
+    """The terms of a public service. Refuses (Problem) a slug under which there is none."""
+    practice, found = terms.of_public(slug)
+    if practice is None:
+        raise _not_set_up()
     if found is None:
         raise problems.invalid({"service": [_("There is no such service.")]})
     return found
 
 
-def a_counselor(bookable: pages.Bookable, slug: str | None) -> Counselor | None:
+def a_counselor(offered: Terms, slug: str | None) -> Counselor | None:
     """The counselor of this slug; None for anybody. Refuses (Problem) who doesn't offer it."""
     if not slug:
         return None
-    found = bookable.counselor(slug)
+    found = offered.counselor(slug)
     if found is None:
         raise problems.invalid({"counselor": [_("This person doesn't offer that.")]})
     return found
 
 
-def slots(service: Service, found: list[offers.OpenTime], zone: str) -> list[dict[str, object]]:
+def slots(found: list[offers.OpenTime], minutes: int, zone: str) -> list[dict[str, object]]:
     """Open times as the API writes them, in the zone that was asked for."""
-    there, length = wall.zone_info(zone), timedelta(minutes=service.minutes)
+    there, length = wall.zone_info(zone), timedelta(minutes=minutes)
     return [
         {
             "start": one.start.astimezone(there).isoformat(),
@@ -260,7 +267,7 @@ def next_slots(
 ) -> list[dict[str, object]]:
     """What somebody is offered whose time is gone."""
     found = offers.next_times(service=service, counselor=counselor, after=after, now=now)
-    return slots(service, found, zone)
+    return slots(found, service.minutes, zone)
 
 
 def cached(answer: dict[str, object]) -> Response:

@@ -27,7 +27,6 @@ class Migration(migrations.Migration):
                 (
                     "attendance",
                     models.ForeignKey(
-                        null=True,
                         on_delete=django.db.models.deletion.CASCADE,
                         to="duet_practice.attendance",
                     ),

@@ -347,6 +347,5 @@ class BookedOnce(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     key_hash = models.BinaryField(max_length=32, unique=True)
     body_hash = models.BinaryField(max_length=32)
-    # Empty only inside the transaction that books.
-    attendance = models.ForeignKey(Attendance, on_delete=models.CASCADE, null=True)
+    attendance = models.ForeignKey(Attendance, on_delete=models.CASCADE)
     created_at = models.DateTimeField(db_index=True)

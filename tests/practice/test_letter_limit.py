@@ -17,7 +17,7 @@ from clients.rules import crowding
 from clients.rules.actors import Actor
 from practice.actions import booking
 from practice.models import Appointment, Attendance, Counselor, Service
-from practice.queries import letters
+from practice.queries import letters, terms
 from tests import factories as make
 from tests import smtp_peer
 from tests.bad_inputs import cases
@@ -70,8 +70,9 @@ def book(
     ]
     assert people[0]
     wanted = booking.Request(booker=people[0], partner=people[1], partner_safe_to_invite=True)
+    under = terms.of(talk.pk)
     return booking.book_start(
-        service=talk, counselor=None, start=start, request=wanted, by=by, now=now
+        under=under, counselor=None, start=start, request=wanted, by=by, now=now
     ).appointment
 
 

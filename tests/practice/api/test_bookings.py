@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 from django.core import signing
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from clients.models import AuditEntry, Message, Person
 from practice.actions import booking as actions
@@ -321,3 +324,18 @@ def test_a_forged_signature_of_the_pages_forms_means_nothing_here(
 ) -> None:
     sent = booking() | {"made": signing.dumps("x")}
     assert list(api.book(sent).json()["errors"]) == ["made"]
+
+
+@pytest.mark.parametrize("more", [{}, {"partner": BEN, "partner_safe_to_invite": True}])
+def test_a_booking_takes_six_statements_however_many_come_and_are_reminded(
+    api: Caller, talk: Service, settings: Settings, more: dict[str, Any]
+) -> None:
+    """Terms, open times, the guard, the lock on the addresses, their letters, all new rows."""
+    settings.DUET = settings.DUET | {"THROTTLE": True}
+    api.book(booking(start=make.at(3).isoformat()), "makes-the-index-key")
+    make.reminder(2880)
+    make.reminder(120)
+    with CaptureQueriesContext(connection) as ran:
+        assert api.book(booking(**more)).status_code == 201
+    statements = [one["sql"] for one in ran.captured_queries if "SAVEPOINT" not in one["sql"]]
+    assert len(statements) == 6, statements
