@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -90,8 +90,7 @@ class Offered:
     hours_version: int
 
 
-@dataclass(frozen=True, slots=True)
-class OpenTime:
+class OpenTime(NamedTuple):
     """A start at which a session can be booked, and with whom, in a stable order."""
 
     start: datetime

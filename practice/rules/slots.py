@@ -171,7 +171,10 @@ def any_of(
 
 
 def _free(grid: list[int], blocked: list[Interval], low: int, high: int) -> list[int]:
-    """The sweep: the stretches of the grid that lie between blocked runs, within [low, high)."""
+    """The sweep: the stretches of the grid that lie between blocked runs, within [low, high).
+
+    It never goes back, so that runs which overlap or lie within each other do no harm.
+    """
     here = bisect_left(grid, low)
     end = bisect_left(grid, high)
     starts: list[int] = []
@@ -192,7 +195,7 @@ def _blocked_starts(
     low: int,
     high: int,
 ) -> list[Interval]:
-    """Where no session may start because of busy time: runs [from, to), apart and in order."""
+    """Where no session may start because of busy time: runs [from, to) in order; some overlap."""
     reach = length + after - 1
     runs = [
         (start - reach, end + before)
@@ -204,7 +207,8 @@ def _blocked_starts(
         for start, end in rooms
         if start < end and start - length < high and end > low
     ]
-    return _merged(runs)
+    runs.sort()
+    return runs
 
 
 def _grid(hours: Hours, length: int, step: int, low: int, high: int) -> list[int]:

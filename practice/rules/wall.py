@@ -105,8 +105,9 @@ def wall(minutes: int, zone: str) -> datetime:
     return datetime.fromtimestamp(minutes * 60, UTC).astimezone(zone_info(zone))
 
 
+@lru_cache(maxsize=16_384)
 def instant(minutes: int) -> datetime:
-    """The aware UTC datetime of an instant in epoch minutes."""
+    """The aware UTC datetime of an instant in epoch minutes; a diary asks for the same ones."""
     return datetime.fromtimestamp(minutes * 60, UTC)
 
 
