@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -94,13 +95,23 @@ def wait_until(ready: Callable[[], bool], *, seconds: float, step: float = 0.02)
     return True
 
 
+def trim(log: Path) -> None:
+    """Past its limit, keep what a log holds under another name and let it begin anew.
+
+    Children write at its end (O_APPEND), so that they go on in the emptied file.
+    """
+    if log.exists() and log.stat().st_size > LOG_LIMIT:
+        kept = log.with_name(f"{log.name}.1")
+        shutil.copyfile(log, kept)
+        kept.chmod(0o600)
+        os.truncate(log, 0)
+
+
 @contextmanager
 def _open_log(path: Path) -> Iterator[int]:
     """Open a log of ours, 0600; it starts anew past 5 MB, so that it never fills the disk."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    if path.exists() and path.stat().st_size > LOG_LIMIT:
-        flags |= os.O_TRUNC
-    descriptor = os.open(path, flags, 0o600)
+    trim(path)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         yield descriptor
     finally:

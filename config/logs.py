@@ -115,6 +115,8 @@ def _words(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     template = str(record.msg)
     if record.name.partition(".")[0] in OURS:
         told = _filled(template, args)
+    elif record.name == "django.request":
+        told = "failed"  # its own words are the status, which our line has, and the path
     elif args:
         told = _filled(template, _numbers(args))
     else:

@@ -45,10 +45,17 @@ def _database(url: str) -> dict[str, Any]:
     parsed = dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)
     if parsed["ENGINE"] != "django.db.backends.postgresql":
         raise Misconfigured("DATABASE_URL has to look like postgresql://user:password@host/name.")
-    # A statement that runs for 30 s or waits 10 s for a lock is a fault: fail, and free the worker.
-    limits = "-c statement_timeout=30000 -c lock_timeout=10000 -c timezone=UTC"
+    # A statement that runs for 30 s, waits 10 s for a lock, or lets its transaction lie for a
+    # minute is a fault: fail, and free the worker and the rows.
+    limits = {
+        "statement_timeout": 30_000,
+        "lock_timeout": 10_000,
+        "idle_in_transaction_session_timeout": 60_000,
+        "timezone": "UTC",
+    }
+    given = " ".join(f"-c {name}={value}" for name, value in limits.items())
     options = parsed.setdefault("OPTIONS", {})
-    options["options"] = f"{options.get('options', '')} {limits}".strip()
+    options["options"] = f"{given} {options.get('options', '')}".strip()
     # A server that vanished from the network is given up after 8 s, so that a page can say 503.
     for name, value in {"connect_timeout": 5, "tcp_user_timeout": 8000}.items():
         options.setdefault(name, value)

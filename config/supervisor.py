@@ -122,6 +122,8 @@ class Supervisor:
         watch = Watch([*self._servers, *self._programs], self._say)
         while True:
             watch.look()
+            for program in self._programs:
+                children.trim(program.log)
             time.sleep(0.2)
 
     def stop(self) -> None:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_GET, require_POST, require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
+from psycopg.errors import IdleInTransactionSessionTimeout
 
 from clients import doors, limits
 from config import mailbox
@@ -124,8 +125,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
 
 
 def server_error(_request: HttpRequest) -> HttpResponse:
-    """The last resort: 503 while the database is away, 500 for a fault of ours."""
-    away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
+    """The last resort: 503 while the database is away or too busy, 500 for a fault of ours."""
+    error = sys.exc_info()[1]
+    away = isinstance(error, OperationalError | InterfaceError) or (
+        # Also one of its time-outs, but of a kind of its own.
+        error is not None and isinstance(error.__cause__, IdleInTransactionSessionTimeout)
+    )
     try:
         page = str(render_to_string("503.html" if away else "500.html"))
     except Exception:

@@ -92,6 +92,7 @@ def test_a_failed_task_is_logged_by_its_name_without_the_words_of_its_error() ->
         ),
         ("gunicorn.error", "Error handling %s", (f"/a/{CANARY}",), "Error handling …"),
         ("django.security.DisallowedHost", f"Invalid HTTP_HOST: '{CANARY}'", (), "Invalid HTTP…"),
+        ("django.request", "%s: %s", ("Internal Server Error", f"/{CANARY}/"), "failed"),
         ("kombu", "Cannot connect to %r: %d", (CANARY, 5), "Cannot connect to …: 5"),
         ("x", "%s and %s", ("one",), "…"),
         ("x", "Shutting down", (), "Shutting down"),

@@ -1,10 +1,13 @@
 """The supervisor's patience with a child that dies again and again."""
 
+import stat
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from config import children
 from config.supervisor import Watch
 
 
@@ -71,3 +74,22 @@ def test_after_a_minute_of_life_earlier_deaths_are_forgotten(clock: list[float])
     clock[0] += 100
     watch.look()
     assert said[-1].endswith("again in 0.2 s.")
+
+
+def test_a_log_past_its_limit_begins_anew_while_its_child_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "LOG_LIMIT", 10)
+    log = tmp_path / "web.log"
+    with log.open("ab", buffering=0) as child:
+        child.write(b"short")
+        children.trim(log)
+        assert log.read_bytes() == b"short"
+        child.write(b", and longer")
+        children.trim(log)
+        child.write(b"new")
+    assert log.read_bytes() == b"new"
+    kept = tmp_path / "web.log.1"
+    assert kept.read_bytes() == b"short, and longer"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    children.trim(tmp_path / "absent.log")
