@@ -23,6 +23,8 @@ class Behave(StrEnum):
     TEMPORARY = "temporary"
     UNKNOWN = "unknown"
     SPAM = "spam"
+    # Answers 550 to our own address.
+    STRANGER = "stranger"
     # Closes the line at the recipient: nothing was handed over.
     DROP = "drop"
     # Takes the letter and closes the line before its 250.
@@ -38,19 +40,29 @@ class Peer:
 
     behave: Behave = Behave.ACCEPT
     by_recipient: dict[str, Behave] = field(default_factory=dict)
+    # Whether it offers to hear several commands at once (RFC 2920), and whether it then answers 354
+    # to DATA even where it refused the recipient.
+    pipelining: bool = True
+    careless: bool = False
     # How many letters one connection may bring; then the server closes it.
     letters_per_connection: int = 10_000
     # Called with each letter when it is taken, before the answer.
     on_letter: Callable[[EmailMessage], None] = lambda letter: None
     taken: list[EmailMessage] = field(default_factory=list)
+    # What came, where it answered 354, for nobody that it knows.
+    to_nobody: list[bytes] = field(default_factory=list)
     connections: int = 0
     port: int = 0
 
     def __post_init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
         self._lines: list[socket.socket] = []
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.start()
+
+    def start(self) -> None:
+        """Listen; again on the same port after `stop`."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._listen, args=(self._listener,), daemon=True).start()
 
     def ids(self) -> list[str]:
         """The Message-IDs of what was taken, in order."""
@@ -70,10 +82,10 @@ class Peer:
                 line.shutdown(socket.SHUT_RDWR)
             line.close()
 
-    def _listen(self) -> None:
+    def _listen(self, listener: socket.socket) -> None:
         while True:
             try:
-                line, _ = self._listener.accept()
+                line, _ = listener.accept()
             except OSError:
                 return
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -84,33 +96,48 @@ class Peer:
     def _converse(self, line: socket.socket) -> None:
         with suppress(OSError), line, line.makefile("rb") as heard:
             line.sendall(b"220 peer.example.org ESMTP\r\n")
-            letters, behave = 0, self.behave
+            letters, behave, to_whom = 0, self.behave, b""
             while words := heard.readline():
                 verb = words[:4].upper()
                 if verb == b"EHLO":
-                    answer = b"250-peer.example.org\r\n250 8BITMIME"
+                    offers = b"250-PIPELINING\r\n" if self.pipelining else b""
+                    answer = b"250-peer.example.org\r\n" + offers + b"250 8BITMIME"
+                elif verb == b"MAIL":
+                    to_whom = b""
+                    answer = b"550 5.7.1 who?" if self.behave is Behave.STRANGER else b"250 ok"
                 elif verb == b"RCPT":
-                    to = words.split(b":", 1)[1].strip().strip(b"<>").decode()
-                    behave = self.by_recipient.get(to, self.behave)
+                    to_whom = words.split(b":", 1)[1].strip().strip(b"<>")
+                    behave = self.by_recipient.get(to_whom.decode(), self.behave)
                     if letters >= self.letters_per_connection or behave is Behave.DROP:
                         return
+                    if behave is Behave.HANG:
+                        heard.read()
                     answer = _ANSWERS.get(behave, b"250 ok")
+                    to_whom = to_whom if answer.startswith(b"250") else b""
+                elif verb == b"DATA" and not (to_whom or self.careless):
+                    answer = b"503 5.5.1 to nobody?"
                 elif verb == b"DATA":
                     line.sendall(b"354 go on\r\n")
-                    self._take(_until_dot(heard))
+                    letter = _until_dot(heard)
+                    if letter is None:
+                        return
+                    if not to_whom:
+                        self.to_nobody.append(letter)
+                        line.sendall(b"554 5.5.1 to nobody\r\n")
+                        continue
+                    self._take(letter)
                     letters += 1
                     if behave is Behave.DROP_AFTER_DATA:
                         return
-                    answer = b"554 5.7.1 no" if behave is Behave.SPAM else b"250 taken"
                     if behave is Behave.HANG_AFTER_DATA:
-                        answer = b""
+                        heard.read()
+                    answer = b"554 5.7.1 no" if behave is Behave.SPAM else b"250 taken"
                 elif verb == b"QUIT":
                     line.sendall(b"221 bye\r\n")
                     return
                 else:
                     answer = b"250 ok"
-                if answer:
-                    line.sendall(answer + b"\r\n")
+                line.sendall(answer + b"\r\n")
 
     def _take(self, wire: bytes) -> None:
         letter = email.message_from_bytes(wire, policy=default)
@@ -122,17 +149,18 @@ class Peer:
 _ANSWERS = {
     Behave.TEMPORARY: b"451 4.3.0 try again later",
     Behave.UNKNOWN: b"550 5.1.1 user unknown",
-    Behave.HANG: b"",
+    Behave.STRANGER: b"503 5.5.1 from whom?",
 }
 
 
-def _until_dot(heard: Iterator[bytes]) -> bytes:
-    lines = []
+def _until_dot(heard: Iterator[bytes]) -> bytes | None:
+    """A letter; None if the line broke within it."""
+    lines: list[bytes] = []
     for row in heard:
         if row == b".\r\n":
-            break
+            return b"".join(lines)
         lines.append(row[1:] if row.startswith(b".") else row)
-    return b"".join(lines)
+    return None
 
 
 @contextmanager

@@ -1,15 +1,18 @@
-"""Send what is due: claim, look again, say `sending`, send, mark. The rows are the queue."""
+"""Send what is due: claim, say `sending`, look again, send, mark. The rows are the queue."""
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from typing import Any, TypeVar
+from uuid import UUID
 
-from django.db import DatabaseError, connection, transaction
+from django.db import Error, connection, transaction
 from django.db.models import Q
+from django.db.models.expressions import RawSQL
+from psycopg import ClientCursor
 
 from clients.actions import audit
 from clients.channels.letter import Answer, Channel, Subject, Unreachable
@@ -20,6 +23,7 @@ from clients.rules.actors import Actor
 from clients.rules.ledger import Fate, Heard
 
 logger = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 _BATCH = 20
 # A server that breaks off this many dialogs in a row is left alone until the next scan.
@@ -30,28 +34,47 @@ _LATE = 1_000
 # What was read with a claim is believed for so long; then the rest of it is claimed anew.
 _FRESH = timedelta(seconds=5)
 
-# The three statements of every letter are written out, since building them costs more than
-# running them. The row is ours while it is claimed until the moment that we set.
-_LOCK = """
-SELECT c.permission, c.bounced_at
-  FROM duet_clients_message m
-  LEFT JOIN duet_clients_safecontact c ON c.person_id = m.person_id AND c.channel = m.channel
- WHERE m.id = %s AND m.state = 'claimed' AND m.next_try_at = %s
-   FOR UPDATE OF m"""
-_SENDING = """
-UPDATE duet_clients_message
-   SET state = 'sending', attempts = attempts + 1, next_try_at = %s WHERE id = %s"""
-# With the entry that `audit.record` would write, in the same statement.
-_SENT = """
+# Seconds that a sender waits for a database that went away: it knows what has left meanwhile, and
+# nobody else may take its rows before its lease ends.
+_PATIENCE = 90.0
+_PAUSE = 0.5
+
+# Since when the server has not lost a commit that it had not yet written to disk: statistics are
+# set back by every recovery from a crash, and by no orderly restart. Kept with each claim.
+_RUN = "(SELECT 'run_' || extract(epoch FROM stats_reset) FROM pg_stat_bgwriter)"
+_THIS_RUN = RawSQL(_RUN, [])  # noqa: S611 - nothing in it comes from outside
+# Rows that may have gone out, although they don't say so, once their lease has ended.
+_DOUBTFUL = Q(state=ledger.SENDING) | Q(state=ledger.CLAIMED) & ~Q(reason=_THIS_RUN)
+
+# The statements of every letter are written out, since building them costs more than running
+# them. A row is ours while it is claimed or sending until the moment that our claim has set.
+_OURS = "state IN ('claimed', 'sending') AND next_try_at = %(until)s"
+# In the order in which a changing plan locks them.
+_LOCK = f"""
+SELECT FROM duet_clients_message WHERE id = ANY(%(sent)s::uuid[]) AND {_OURS}
+ ORDER BY id FOR UPDATE"""
+# The entry is the one that `audit.record` would write.
+_MARK = f"""
 WITH sent AS (
   UPDATE duet_clients_message SET state = 'sent', reason = '', sent_at = %(now)s
-   WHERE id = %(id)s AND state = 'sending' AND next_try_at = %(until)s
-  RETURNING id, person_id, purpose)
+   WHERE id = ANY(%(sent)s::uuid[]) AND {_OURS} RETURNING id, person_id, purpose)
 INSERT INTO duet_clients_auditentry
        (id, at, actor_kind, actor_id, verb, subject_kind, subject_id, person_id, detail)
-SELECT %(entry)s, %(now)s, %(actor_kind)s, %(actor_id)s, 'message.sent', 'message', id, person_id,
-       jsonb_build_object('purpose', purpose)
-  FROM sent"""
+SELECT gen_random_uuid(), %(now)s, %(actor_kind)s, %(actor_id)s, 'message.sent', 'message', id,
+       person_id, jsonb_build_object('purpose', purpose)
+  FROM sent"""  # noqa: S608
+# The commit alone does not wait for the disk; the next one that does covers it.
+_TAKE = f"""
+UPDATE duet_clients_message m SET state = 'sending', reason = '', attempts = attempts + 1
+  FROM (SELECT id FROM duet_clients_message
+         WHERE id = ANY(%(next)s::uuid[]) AND {_OURS} FOR UPDATE) free
+ WHERE m.id = free.id
+RETURNING m.id, set_config('synchronous_commit', 'off', true)"""  # noqa: S608
+_TAKE_FREE = _TAKE.replace("FOR UPDATE", "FOR UPDATE SKIP LOCKED")
+_CONTACTS = """
+SELECT person_id, permission, bounced_at FROM duet_clients_safecontact
+ WHERE person_id = ANY(%(persons)s::uuid[]) AND channel = %(channel)s"""
+_Contact = tuple[str | None, datetime | None]
 
 _AUDITED = {
     ledger.FAILED: "message.failed",
@@ -81,10 +104,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """Rows that are ours until `until`, in the order of sending, as they were at `made_at`."""
+    """Rows that are ours until `until`, in the order of sending, as they were at `made_at`.
+
+    `sent` are those that left, `unmarked` those of them whose rows do not say so yet.
+    """
 
     messages: Sequence[Message]
     made_at: datetime
+    sent: list[UUID] = field(default_factory=list)
+    unmarked: list[UUID] = field(default_factory=list)
 
     @property
     def until(self) -> datetime:
@@ -93,20 +121,11 @@ class _Claim:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A row in `sending`, and what is to leave."""
+    """What is to leave."""
 
     message: Message
     to: str
     wire: bytes
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """A row in `sending`, and what its channel heard."""
-
-    message: Message
-    answer: Answer
 
 
 @dataclass(slots=True)
@@ -156,7 +175,7 @@ def send_due(
     by: Actor,
     now: datetime,
     clock: Callable[[], datetime],
-    limit: int = 1_000,
+    limit: int = 10_000,
 ) -> Outcome:
     """Send all that is due, at most `limit` messages, and say what became of them.
 
@@ -189,21 +208,22 @@ def _mark_uncertain(scan: _Scan, now: datetime) -> None:
 
     The trade-off, made here: such a row may or may not have gone out, and nobody can ask. Twice
     is better than never, so it is sent again with the same Message-ID: one extra copy at most for
-    each killed process. `uncertain_at` stays for good, so that the desk can say so.
+    each killed process. `uncertain_at` stays for good, so that the desk can say so. Where the
+    database crashed as well, what a dead sender had claimed may have gone out too.
     """
-    left = Message.objects.filter(state=ledger.SENDING, next_try_at__lte=now)
+    left = Message.objects.filter(_DOUBTFUL, next_try_at__lte=now)
     for message in left.select_for_update(skip_locked=True):
-        _bring(scan, message, Fate(ledger.AFTER_LEASE[message.state], "sender_died", now), now)
+        _change(scan, message, Fate(ledger.UNCERTAIN, "sender_died", now), now)
 
 
 @transaction.atomic(durable=True)
 def _mark_late(scan: _Scan, now: datetime) -> None:
     """End the rows that are too late; also while no server can be reached."""
     late = Message.objects.takeable(now).filter(Q(window_ends_at__lte=now) | Q(about_at__lte=now))
-    for message in late.exclude(state=ledger.SENDING).select_for_update(skip_locked=True)[:_LATE]:
+    for message in late.exclude(_DOUBTFUL).select_for_update(skip_locked=True)[:_LATE]:
         fate = _too_late(message, now)
         if fate is not None:
-            _bring(scan, message, fate, now)
+            _change(scan, message, fate, now)
 
 
 @transaction.atomic(durable=True)
@@ -216,7 +236,7 @@ def _claim(scan: _Scan, size: int) -> _Claim:
     due = (
         Message.objects.takeable(now)
         .filter(subject_kind__in=list(scan.subjects))
-        .exclude(state=ledger.SENDING)
+        .exclude(_DOUBTFUL)
         .exclude(channel__in=list(scan.down))
         .select_related("person__key")
         .order_by("about_at", "due_at")
@@ -224,7 +244,9 @@ def _claim(scan: _Scan, size: int) -> _Claim:
     )
     claim = _Claim(list(due[:size]), now)
     Message.objects.filter(pk__in=[message.pk for message in claim.messages]).update(
-        state=ledger.CLAIMED, next_try_at=claim.until
+        state=ledger.CLAIMED,
+        next_try_at=claim.until,
+        reason=RawSQL(_RUN, []),  # noqa: S611
     )
     for message in claim.messages:
         message.state, message.next_try_at = Message.State.CLAIMED, claim.until
@@ -235,29 +257,21 @@ def _claim(scan: _Scan, size: int) -> _Claim:
 
 
 def _work_off(scan: _Scan, claim: _Claim) -> None:
-    """Send the rows of a claim one by one.
+    """Send the rows of a claim.
 
-    What became of a letter is written in the transaction that takes up the next: one commit for
-    each letter, and never more than one row in `sending`, which is all that a kill can double.
+    What became of a letter is written with the statement that takes up the next, so that never
+    more of them are in `sending` than their channel sends at once: all that a kill can double.
     """
     _read_subjects(scan, claim)
-    told: _Told | None = None
-    locked: list[Message] = []
-    for place, message in enumerate(claim.messages):
-        if place > 0 and scan.is_old(claim):
-            break
-        if not scan.ready(message.channel):
-            continue
-        taken = _step(scan, claim, message, told)
-        if taken is None:
-            locked.append(message)
-        told = _send(scan, taken) if isinstance(taken, _Ready) else None
-    _settle_alone(scan, told)
-    for message in locked:
+    held: list[Message] = []
+    for flight in _flights(scan, claim):
+        held += _send(scan, claim, flight)
+    _mark(scan, claim)
+    for message in held:
         # Somebody was changing its plan. With nothing else in hand, waiting for them is safe.
         if not scan.is_old(claim) and scan.ready(message.channel):
-            taken = _step(scan, claim, message, None, wait=True)
-            _settle_alone(scan, _send(scan, taken) if isinstance(taken, _Ready) else None)
+            _send(scan, claim, [message], wait=True)
+            _mark(scan, claim)
     _give_back(scan, claim)
 
 
@@ -271,127 +285,119 @@ def _read_subjects(scan: _Scan, claim: _Claim) -> None:
             logger.error("Subjects of kind %s can't be read: %s", kind, type(error).__name__)
 
 
-def _step(
-    scan: _Scan, claim: _Claim, message: Message, told: _Told | None, *, wait: bool = False
-) -> "_Ready | Fate | None":
-    """Write what became of the letter before, and take up the next; see `_take`."""
-    try:
-        with _together(scan):
-            _settle(scan, told)
-            return _take(scan, claim, message, wait=wait)
-    except DatabaseError as error:
-        logger.error("Message %s can't be looked at: %s", message.pk, type(error).__name__)
-    # The letter before isn't to suffer for it, and the connection may have been at fault.
-    _settle_alone(scan, told)
-    try:
-        with _together(scan):
-            return _take(scan, claim, message, wait=wait)
-    except DatabaseError:
-        # At worst the row stays claimed until its lease ends.
-        with suppress(DatabaseError), _together(scan):
-            return _unwritable(scan, message)
-    return None
+def _flights(scan: _Scan, claim: _Claim) -> Iterator[Sequence[Message]]:
+    """What to send next, and next: as much of one channel as it sends at once, until it is old."""
+    rest = list(claim.messages)
+    while rest and (len(rest) == len(claim.messages) or not scan.is_old(claim)):
+        kind = rest[0].channel
+        size = 1
+        if scan.ready(kind):
+            size = scan.channels[kind].at_once if kind in scan.channels else 1
+            together = [message for message in rest[:size] if message.channel == kind]
+            yield together
+            size = len(together)
+        del rest[:size]
 
 
-@contextmanager
-def _together(scan: _Scan) -> Iterator[None]:
-    """A transaction, and the counts of what happens in it: both hold, or neither."""
-    counts = scan.counts.copy()
-    try:
-        with transaction.atomic(durable=True):
-            yield
-    except BaseException:
-        scan.counts = counts
-        raise
+def _send(
+    scan: _Scan, claim: _Claim, flight: Sequence[Message], *, wait: bool = False
+) -> list[Message]:
+    """Say that these are on their way, look once more, and speak to the server.
 
-
-def _take(scan: _Scan, claim: _Claim, message: Message, *, wait: bool) -> "_Ready | Fate | None":
-    """Lock a row, look at its subject again, and set it to `sending`.
-
-    Returns what is to leave, or the row's fate if it isn't to go; None if the row is no longer
-    ours (a changed plan or an ended lease takes it away) or, unless told to wait, somebody else
-    holds it just now.
+    Nothing is locked meanwhile. Whoever changes a plan sees the rows on their way, or we see the
+    change: see docs/adr/0013. Returns those that somebody else holds just now (or for good).
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK if wait else f"{_LOCK} SKIP LOCKED", [message.pk, claim.until])
-        contact = cursor.fetchone()
-    if contact is None:
-        return None
+    letters = [ready for message in flight if (ready := _written(scan, message)) is not None]
+    taken, contacts = _take(scan, claim, [letter.message for letter in letters], wait=wait)
+    for letter in letters:
+        message = letter.message
+        if message.pk not in taken:
+            continue
+        message.state, message.attempts = Message.State.SENDING, message.attempts + 1
+        why_not = _unfit(scan, letter, contacts.get(message.person_id, (None, None)))
+        if why_not is not None:
+            _bring(scan, message, why_not)
+            continue
+        if scan.clock() > claim.until - ledger.DIALOG:
+            # This process stood still: another one may take the row at any moment.
+            answer = Answer(Heard.UNREACHABLE, "stalled")
+        else:
+            answer = scan.channels[message.channel].send(letter.to, letter.wire)
+            scan.note(message.channel, answer)
+        _hear(scan, claim, message, answer)
+    return [letter.message for letter in letters if letter.message.pk not in taken]
+
+
+def _written(scan: _Scan, message: Message) -> _Ready | None:
+    """A row's letter as bytes; None if it has come to another end, which is written then."""
     now = scan.clock()
+    fate = _too_late(message, now)
+    if fate is None and message.channel not in scan.channels:
+        fate = Fate(ledger.SUPPRESSED, "no_channel")
+    if fate is not None:
+        _bring(scan, message, fate)
+        return None
+    channel = scan.channels[message.channel]
     try:
-        taken = _unfit(scan, message, contact, now) or _written(scan, message, now)
-    except DatabaseError:
-        raise
+        if channel.address(message.person) is None:
+            return _Ready(message, "", b"")
+        letter = scan.subjects[message.subject_kind].render(message)
+        return _Ready(message, letter.to, channel.write(letter, now))
     except Exception as error:
         # Whatever the subject or a template does: this row waits, the others go on. The text of
         # the error isn't logged, since it may quote a person.
         logger.error("Message %s can't be written: %s", message.pk, type(error).__name__)
-        return _unwritable(scan, message)
-    if isinstance(taken, Fate):
-        _bring(scan, message, taken, now)
-        return taken
-    # Set on the object only when the transaction is through: see `_send`.
-    with connection.cursor() as cursor:
-        cursor.execute(_SENDING, [taken.until, message.pk])
-    return taken
+        _bring(scan, message, _unwritable(scan, message))
+        return None
 
 
-def _unfit(
-    scan: _Scan, message: Message, contact: tuple[str | None, datetime | None], now: datetime
-) -> Fate | None:
-    """Why a message isn't to go after all; None while it is."""
+def _take(
+    scan: _Scan, claim: _Claim, messages: Sequence[Message], *, wait: bool
+) -> tuple[set[UUID], dict[UUID, _Contact]]:
+    """Mark what has left, set these rows to `sending`, and only then read how to reach whom.
+
+    Rows that are no longer ours (a changed plan or an ended lease takes them away) are left out,
+    and, unless told to wait, those that somebody else holds just now.
+    """
+    if not messages:
+        return set(), {}
+    statements = [*_marking(claim.unmarked), _TAKE if wait else _TAKE_FREE, _CONTACTS]
+    values = _marks(scan, claim, claim.unmarked) | {
+        "next": [message.pk for message in messages],
+        "persons": [message.person_id for message in messages],
+        "channel": messages[0].channel,
+    }
+    try:
+        taken, contacts = _surely(lambda: _executed(statements, values), once=wait)[-2:]
+    except Error:
+        if not wait:
+            raise
+        # Somebody holds it for long. Nothing else depends on it: it stays until its lease ends.
+        return set(), {}
+    claim.unmarked.clear()
+    return {row[0] for row in taken}, {row[0]: row[1:] for row in contacts}
+
+
+def _unfit(scan: _Scan, letter: _Ready, contact: _Contact) -> Fate | None:
+    """Why a letter isn't to go after all; None while it is."""
+    message = letter.message
     permission, bounced_at = contact
-    late = _too_late(message, now)
-    if late is not None:
-        return late
-    why = scan.subjects[message.subject_kind].still_due(message)
+    subject = scan.subjects[message.subject_kind]
+    try:
+        why = _surely(lambda: subject.still_due(message), once=True)
+    except Exception as error:
+        logger.error("Message %s can't be looked at: %s", message.pk, type(error).__name__)
+        return _unwritable(scan, message)
     if why is not None:
         return Fate(ledger.CANCELLED, why)
-    channel = scan.channels.get(message.channel)
-    if channel is None:
-        return Fate(ledger.SUPPRESSED, "no_channel")
     return ledger.may_write(
-        permission=permission,
-        bounced=bounced_at is not None,
-        has_address=channel.address(message.person) is not None,
+        permission=permission, bounced=bounced_at is not None, has_address=bool(letter.to)
     )
 
 
-def _written(scan: _Scan, message: Message, now: datetime) -> _Ready:
-    letter = scan.subjects[message.subject_kind].render(message)
-    wire = scan.channels[message.channel].write(letter, now)
-    return _Ready(message, letter.to, wire, now + ledger.LEASE)
-
-
-def _send(scan: _Scan, ready: _Ready) -> _Told:
-    """Speak to the server; nothing is locked meanwhile."""
-    message = ready.message
-    message.state, message.next_try_at = Message.State.SENDING, ready.until
-    message.attempts += 1
-    if scan.clock() > ready.until - ledger.DIALOG:
-        # This process stood still: another one may take the row at any moment.
-        return _Told(message, Answer(Heard.UNREACHABLE, "stalled"))
-    answer = scan.channels[message.channel].send(ready.to, ready.wire)
-    scan.note(message.channel, answer)
-    return _Told(message, answer)
-
-
-def _settle_alone(scan: _Scan, told: _Told | None) -> None:
-    """Write what became of a letter now. A connection that broke meanwhile is opened anew."""
-    try:
-        with _together(scan):
-            _settle(scan, told)
-    except DatabaseError:
-        with _together(scan):
-            _settle(scan, told)
-
-
-def _settle(scan: _Scan, told: _Told | None) -> None:
-    """Write what became of a letter. A row that was taken from us meanwhile is left as it is."""
-    if told is None:
-        return
+def _hear(scan: _Scan, claim: _Claim, message: Message, answer: Answer) -> None:
+    """Keep in mind what was sent, and write at once whatever else became of a letter."""
     now = scan.clock()
-    message, answer = told.message, told.answer
     fate = ledger.after(
         answer.heard,
         code=answer.code,
@@ -401,27 +407,49 @@ def _settle(scan: _Scan, told: _Told | None) -> None:
         window_ends_at=message.window_ends_at,
     )
     if fate.state == ledger.SENT:
-        _mark_sent(scan, message, now)
-    else:
-        _bring(scan, message, fate, now)
-    if answer.address_dead:
-        SafeContact.objects.filter(
-            person=message.person_id, channel=message.channel, bounced_at=None
-        ).update(bounced_at=now)
+        claim.sent.append(message.pk)
+        claim.unmarked.append(message.pk)
+        scan.counts[ledger.SENT] += 1
+        return
+    _bring(scan, message, fate, address_dead=answer.address_dead)
 
 
-def _mark_sent(scan: _Scan, message: Message, now: datetime) -> None:
-    values: dict[str, datetime | UUID | str | None] = {
-        "id": message.pk,
-        "until": message.next_try_at,
-        "now": now,
-        "entry": uuid4(),
+def _mark(scan: _Scan, claim: _Claim) -> None:
+    """Mark all that left in this claim, and wait for the disk.
+
+    Had the database crashed meanwhile, it would have forgotten some of it. We have not.
+    """
+    if claim.sent:
+        statements, values = _marking(claim.sent), _marks(scan, claim, claim.sent)
+        _surely(lambda: _executed(statements, values))
+        claim.sent.clear()
+        claim.unmarked.clear()
+
+
+def _marking(sent: Sequence[UUID]) -> list[str]:
+    return [*([_LOCK] if len(sent) > 1 else []), *([_MARK] if sent else [])]
+
+
+def _marks(scan: _Scan, claim: _Claim, sent: Sequence[UUID]) -> dict[str, object]:
+    return {
+        "sent": list(sent),
+        "until": claim.until,
+        "now": scan.clock(),
         "actor_kind": scan.by.kind,
         "actor_id": scan.by.id,
     }
+
+
+def _executed(statements: Sequence[str], values: Mapping[str, object]) -> list[list[Any]]:
+    """The rows of these statements: in one transaction, for one way to the server and back."""
     with connection.cursor() as cursor:
-        cursor.execute(_SENT, values)
-        scan.counts[ledger.SENT] += cursor.rowcount
+        # Written out here: with values left to the server it takes no more than one at a time.
+        cursor.execute(ClientCursor(connection.connection).mogrify(";".join(statements), values))
+        found = []
+        while True:
+            found.append(cursor.fetchall() if cursor.description else [])
+            if not cursor.nextset():
+                return found
 
 
 def _give_back(scan: _Scan, claim: _Claim) -> None:
@@ -436,7 +464,7 @@ def _give_back(scan: _Scan, claim: _Claim) -> None:
             state=ledger.PLANNED, next_try_at=scan.clock(), reason=code
         )
     if scan.is_old(claim):
-        left.update(state=ledger.PLANNED, next_try_at=scan.clock())
+        left.update(state=ledger.PLANNED, next_try_at=scan.clock(), reason="")
 
 
 # --- one row -----------------------------------------------------------------------------------
@@ -452,29 +480,40 @@ def _too_late(message: Message, now: datetime) -> Fate | None:
 
 
 def _unwritable(scan: _Scan, message: Message) -> Fate:
-    now = scan.clock()
-    fate = ledger.unwritable(
-        attempts=message.attempts + 1, now=now, window_ends_at=message.window_ends_at
+    tries = message.attempts + (message.state == ledger.CLAIMED)
+    return ledger.unwritable(
+        attempts=tries, now=scan.clock(), window_ends_at=message.window_ends_at
     )
-    _bring(scan, message, fate, now, tried=True)
-    return fate
 
 
-def _bring(
-    scan: _Scan, message: Message, fate: Fate, now: datetime, *, tried: bool = False
-) -> None:
+def _bring(scan: _Scan, message: Message, fate: Fate, *, address_dead: bool = False) -> None:
+    """Write what became of a row now, in a transaction of its own."""
+
+    @transaction.atomic(durable=True)
+    def bring() -> None:
+        now = scan.clock()
+        _change(scan, message, fate, now)
+        if address_dead:
+            SafeContact.objects.filter(
+                person=message.person_id, channel=message.channel, bounced_at=None
+            ).update(bounced_at=now)
+
+    _surely(bring)
+
+
+def _change(scan: _Scan, message: Message, fate: Fate, now: datetime) -> None:
     """Change a row, if it still is as we know it; count and tell what became of it."""
     ledger.check_transition(message.state, fate.state)
     changes: dict[str, object] = {"state": fate.state, "reason": fate.reason}
     if fate.next_try_at is not None:
         changes["next_try_at"] = fate.next_try_at
-    if tried:
-        changes["attempts"] = message.attempts + 1
+    if fate.reason == "not_writable":
+        changes["attempts"] = message.attempts + (message.state == ledger.CLAIMED)
     if fate.state == ledger.UNCERTAIN:
         changes["uncertain_at"] = message.uncertain_at or now
-    known = Message.objects.filter(
-        pk=message.pk, state=message.state, next_try_at=message.next_try_at
-    )
+    # A database that crashed may have forgotten that the row was on its way.
+    states = {message.state, ledger.CLAIMED} if message.state == ledger.SENDING else {message.state}
+    known = Message.objects.filter(pk=message.pk, state__in=states, next_try_at=message.next_try_at)
     if not known.update(**changes):
         return
     scan.counts[fate.state] += 1
@@ -488,3 +527,23 @@ def _bring(
             now=now,
             detail={"purpose": message.purpose, "reason": fate.reason},
         )
+
+
+def _surely(write: Callable[[], _T], *, once: bool = False) -> _T:
+    """Do this, and where it fails do it again, on a new connection if it broke, for a while.
+
+    What is written may be written twice. With `once`, only a broken connection is a reason to do
+    it again. Refuses (Error) when the database stays away.
+    """
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return write()
+        except Error as error:
+            broken = not connection.is_usable()
+            if time.monotonic() > until or (once and not broken):
+                raise
+            logger.warning("The ledger can't be reached yet: %s", type(error).__name__)
+        if broken:
+            connection.close()
+        time.sleep(_PAUSE)

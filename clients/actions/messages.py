@@ -196,10 +196,10 @@ def _take_over(row: Message, want: Wanted | None, now: datetime) -> bool:
     for name in _MOMENTS:
         setattr(row, name, getattr(want, name))
     if row.state != ledger.UNCERTAIN:
-        row.state = Message.State.PLANNED
+        row.state, row.reason = Message.State.PLANNED, ""
         row.next_try_at = want.due_at
     if revived:
-        row.planned_at, row.reason = now, ""
+        row.planned_at = now
     return True
 
 

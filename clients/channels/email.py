@@ -2,6 +2,7 @@
 
 import re
 import smtplib
+from contextlib import suppress
 from datetime import datetime
 
 from django.conf import settings
@@ -16,6 +17,8 @@ from clients.rules.ledger import Heard
 _TIMEOUT_SECONDS = 10
 _GOODBYE = 421
 _ADDRESS_UNKNOWN = {550, 551, 553}
+# The answers to each command before the letter that let it go on.
+_TAKEN = {"sender": {250}, "recipient": {250, 251, 252}, "data": {354}}
 _ENHANCED = re.compile(rb"[245]\.(\d{1,3})\.\d{1,3}\b")
 
 
@@ -30,6 +33,8 @@ class _Refused(Exception):
 
 class EmailChannel:
     """Speaks SMTP. Knows at each moment whether a letter may already have been taken."""
+
+    at_once = 1
 
     def __init__(self) -> None:
         self._backend = _backend()
@@ -115,15 +120,52 @@ class EmailChannel:
 
     def _dialog(self, to: str, wire: bytes) -> int:
         server = self._server
-        self._stage = "sender"
-        _check(server.mail(self._own_address), {250})
-        self._stage = "recipient"
-        _check(server.rcpt(to), {250, 251, 252})
-        self._stage = "data"
-        _check(server.docmd("DATA"), {354})
+        if server.has_extn("pipelining"):
+            self._ask_at_once(server, to)
+        else:
+            self._ask(server, to)
         self._handed_over = True
-        server.send(re.sub(rb"(?m)^\.", b"..", wire) + b".\r\n")
+        if wire.startswith(b".") or b"\n." in wire:
+            wire = re.sub(rb"(?m)^\.", b"..", wire)
+        server.send(wire + b".\r\n")
         return _check(server.getreply(), {250})
+
+    def _ask(self, server: smtplib.SMTP, to: str) -> None:
+        self._stage = "sender"
+        _check(server.mail(self._own_address), _TAKEN["sender"])
+        self._stage = "recipient"
+        _check(server.rcpt(to), _TAKEN["recipient"])
+        self._stage = "data"
+        _check(server.docmd("DATA"), _TAKEN["data"])
+
+    def _ask_at_once(self, server: smtplib.SMTP, to: str) -> None:
+        """The three commands in one write (RFC 2920): one way to the server and back, not three.
+
+        A server may ask for the letter although it refused the recipient: it gets an empty one,
+        for nobody. If it refused the sender, and might still think of the recipient, the line is
+        cut instead. Nothing was handed over either way.
+        """
+        sender, recipient = smtplib.quoteaddr(self._own_address), smtplib.quoteaddr(to)
+        server.send(f"MAIL FROM:{sender}\r\nRCPT TO:{recipient}\r\nDATA\r\n".encode("ascii"))
+        refusals = {}
+        for stage, taken in _TAKEN.items():
+            self._stage = stage
+            code, text = server.getreply()
+            if code == _GOODBYE:
+                raise _Refused(code, text)
+            if code not in taken:
+                refusals[stage] = _Refused(code, text)
+        if not refusals:
+            return
+        self._stage, refusal = next(iter(refusals.items()))
+        if "data" not in refusals:
+            if self._stage == "sender":
+                self._drop()
+            else:
+                with suppress(OSError):
+                    server.send(b".\r\n")
+                    server.getreply()
+        raise refusal
 
     def _refused(self, refusal: _Refused) -> Answer:
         code = f"smtp_{refusal.code}"

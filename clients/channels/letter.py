@@ -96,7 +96,13 @@ class Answer:
 
 
 class Channel(Protocol):
-    """A way to reach somebody. One instance serves one scan, and is closed after it."""
+    """A way to reach somebody. One instance serves one scan, and is closed after it.
+
+    `at_once` letters are said to be on their way together. That saves statements; but so many may
+    come twice when a sender is killed, and a cancellation meanwhile is told that they may arrive.
+    """
+
+    at_once: int
 
     def address(self, person: Person) -> str | None:
         """Where this channel reaches the person; None if nowhere."""
@@ -121,7 +127,10 @@ class Subject(Protocol):
         """Read what the letters of these messages need, in few statements."""
 
     def still_due(self, message: Message) -> str | None:
-        """Look at the subject again: None while the message holds, else why not (a code)."""
+        """Look at the subject again: None while the message holds, else why not (a code).
+
+        Called when the row says that it is on its way, and others see that it does.
+        """
 
     def render(self, message: Message) -> Letter:
-        """Write the letter. Called right after `still_due`, in the same transaction."""
+        """Write the letter from what `read` found, without asking the database again."""

@@ -34,4 +34,4 @@ def overdue(now: datetime) -> MessageQuerySet:
 
 def why(message: Message) -> str:
     """The code that explains a message's state: its reason, or the state itself."""
-    return message.reason or message.state
+    return message.state if message.state == ledger.CLAIMED else message.reason or message.state

@@ -21,8 +21,10 @@ TRANSITIONS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         PLANNED: frozenset({CLAIMED, MISSED, FAILED, CANCELLED}),
         # Back to planned when the sender gives it free, or the plan changed meanwhile.
-        CLAIMED: frozenset({PLANNED, SENDING, FAILED, MISSED, SUPPRESSED, CANCELLED}),
-        SENDING: frozenset({SENT, PLANNED, FAILED, UNCERTAIN}),
+        # Uncertain when both its sender and the database fell.
+        CLAIMED: frozenset({PLANNED, SENDING, FAILED, MISSED, SUPPRESSED, CANCELLED, UNCERTAIN}),
+        # Suppressed or cancelled when the look that follows says so: nothing has left then.
+        SENDING: frozenset({SENT, PLANNED, FAILED, SUPPRESSED, CANCELLED, UNCERTAIN}),
         UNCERTAIN: frozenset({CLAIMED, FAILED, CANCELLED}),
         # Wanted again before anything left: the plan is what counts.
         CANCELLED: frozenset({PLANNED}),
@@ -35,10 +37,6 @@ TRANSITIONS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 
 # States that a changed plan may still alter; what is `sending` is left alone.
 UNSENT: Final = frozenset({PLANNED, CLAIMED, UNCERTAIN})
-
-# What a row becomes when the lease of its sender has ended. One found in `sending` may have gone
-# out, so it is marked for good; it is sent again, with the same Message-ID.
-AFTER_LEASE: Final[Mapping[str, str]] = MappingProxyType({CLAIMED: CLAIMED, SENDING: UNCERTAIN})
 
 LEASE: Final = timedelta(seconds=120)
 # A dialog with a dead server ends within this; with less of the lease left, none is begun.

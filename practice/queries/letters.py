@@ -6,10 +6,11 @@ nothing of what it is for, who else comes or whom it is with. No text that a cli
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.functional import Promise
+from django.utils.html import escape
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
@@ -67,6 +69,13 @@ _SUBJECTS: Final[Mapping[str, Promise]] = MappingProxyType(
         "declined": gettext_lazy("Your request for an appointment"),
     }
 )
+
+
+# The facts that differ from one attendee to the next. Everything else is rendered once for all.
+_OWN: Final = ("when", "there", "link", "until")
+# Private-use characters, which no filter and no escaping touches.
+_BLANK: Final = re.compile("\ue000([a-z]+)\ue001")
+_FORMS: Final = 500
 
 
 class AttendanceLetters:
@@ -177,17 +186,55 @@ def _letter(message: Message, attendance: Attendance, practice: Practice) -> Let
     kind = purpose(message)
     with translation.override(_language(person.language, practice)):
         facts = _facts(kind, message, attendance, practice)
-        context = {"letter": facts}
         return Letter(
             to=person.email,
             sender_name=facts.practice,
             subject=facts.subject,
-            text=_tidy(render_to_string(f"duet/practice/{kind}_email.txt", context)),
-            html=render_to_string(f"duet/practice/{kind}_email.html", context),
+            text=_rendered(f"duet/practice/{kind}_email.txt", facts),
+            html=_rendered(f"duet/practice/{kind}_email.html", facts),
             message_id=f"{message.pk}@{_host()}",
             language=translation.get_language(),
             attachments=_attachments(kind, message, attendance, facts.practice),
         )
+
+
+# Templates rendered with blanks for an attendee's own facts, cut there. Empty: it can't be cut.
+_forms: dict[tuple[str, str | None, _Facts], tuple[str, ...]] = {}
+
+
+def _rendered(template: str, facts: _Facts) -> str:
+    """A template with its facts, as `render_to_string` would write it.
+
+    Rendering costs more than all else about a letter, so it is done once for all who have the
+    same facts but for their own. A template that does more than print those (a filter, say) is
+    rendered for everybody.
+    """
+    blanks: dict[str, Any] = {name: f"\ue000{name}\ue001" for name in _OWN if getattr(facts, name)}
+    blank = replace(facts, **blanks)
+    key = (template, translation.get_language(), blank)
+    form = _forms.get(key)
+    if form is None:
+        form = tuple(_BLANK.split(_written_out(template, blank)))
+        if _filled(template, form, facts) != _written_out(template, facts):
+            form = ()
+        if len(_forms) >= _FORMS:
+            _forms.clear()
+        _forms[key] = form
+    return _filled(template, form, facts) if form else _written_out(template, facts)
+
+
+def _written_out(template: str, facts: _Facts) -> str:
+    text = render_to_string(template, {"letter": facts})
+    return text if template.endswith(".html") else _tidy(text)
+
+
+def _filled(template: str, form: Sequence[str], facts: _Facts) -> str:
+    """A form with the facts in its blanks, which are every second part of it."""
+    parts = list(form)
+    for place in range(1, len(parts), 2):
+        fact = getattr(facts, parts[place])
+        parts[place] = escape(fact) if template.endswith(".html") else fact
+    return "".join(parts)
 
 
 def _facts(kind: str, message: Message, attendance: Attendance, practice: Practice) -> _Facts:
@@ -240,6 +287,11 @@ def _span(attendance: Attendance) -> str:
 
 
 def _moment(moment: datetime, zone: str) -> str:
+    return _moment_in(moment, zone, translation.get_language())
+
+
+@lru_cache(maxsize=2_000)  # reminders that are due together are about the same moments
+def _moment_in(moment: datetime, zone: str, language: str | None) -> str:  # noqa: ARG001
     local = moment.astimezone(wall.zone_info(zone))
     # Translators: a date and time such as "Tuesday, 8 December 2026, 14:30" in Django's signs.
     return date_format(local, pgettext("date format", "l, j F Y, H:i"), use_l10n=False)

@@ -78,7 +78,7 @@ def reason_words(reason: str) -> str:
     """Why a message is in its state; empty for what needs no explanation."""
     if reason.startswith("gate_"):
         return gate_words(reason.removeprefix("gate_"))
-    if reason.startswith("smtp_2"):
+    if reason.startswith(("smtp_2", "run_")):
         return ""
     if reason.startswith("smtp_"):
         code = reason.removeprefix("smtp_").partition("_")[0]

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection
 from pytest_django import Settings
 
-from clients.actions import messages
+from clients.actions import delivery, messages
 from clients.actions.messages import Outcome
 from clients.channels.letter import Letter
 from clients.models import Message, Person
@@ -88,6 +89,13 @@ def scan(subject: Plain | None = None, clock: Clock | None = None, limit: int = 
         clock=clock,
         limit=limit,
     )
+
+
+def this_run() -> str:
+    """What a claim notes: since when the database has forgotten nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {delivery._RUN}")
+        return str(cursor.fetchone()[0])
 
 
 def talk_to(peer: Peer, settings: Settings, *, timeout: float = 5) -> None:

@@ -1,7 +1,6 @@
 """The e-mail channel: what a letter becomes on the wire, and what refuses to become one."""
 
 import email
-import smtplib
 from collections.abc import Iterator
 from datetime import timedelta
 from email.message import EmailMessage, MIMEPart
@@ -44,9 +43,11 @@ def parsed(one: Letter) -> EmailMessage:
     return message
 
 
-@pytest.fixture
-def peer(settings: Settings) -> Iterator[Peer]:
+@pytest.fixture(params=[True, False], ids=["at once", "one by one"])
+def peer(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Peer]:
+    """A server that hears the commands before a letter at once, and one that wants each alone."""
     with smtp_peer.running() as peer:
+        peer.pipelining = request.param
         talk_to(peer, settings)
         yield peer
 
@@ -233,15 +234,42 @@ def test_only_an_unknown_mailbox_is_a_dead_address(
     assert (answer.heard, answer.address_dead) == (Heard.PERMANENT, dead)
 
 
-def test_a_refused_sender_is_the_practices_fault_and_waits(
-    peer: Peer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(smtplib.SMTP, "mail", lambda *args, **options: (550, b"5.7.1 who?"))
+def test_a_refused_sender_is_the_practices_fault_and_waits(peer: Peer) -> None:
+    peer.behave = Behave.STRANGER
     channel = EmailChannel()
     channel.open()
     answer = channel.send("ana@example.org", channel.write(letter(), NOW))
     channel.close()
     assert (answer.heard, answer.code) == (Heard.TEMPORARY, "smtp_550_sender")
+    assert (peer.taken, peer.to_nobody) == ([], [])
+
+
+def test_a_server_that_asks_for_a_refused_recipients_letter_gets_none(peer: Peer) -> None:
+    """It answers 354 all the same, as RFC 2920 lets it: an empty letter goes to nobody."""
+    peer.careless = True
+    peer.by_recipient["ana@example.org"] = Behave.UNKNOWN
+    channel = EmailChannel()
+    heard = []
+    for to in ("ana@example.org", "ben@example.org"):
+        channel.open()
+        heard.append(channel.send(to, channel.write(letter(to=to), NOW)).heard)
+    channel.close()
+    assert heard == [Heard.PERMANENT, Heard.ACCEPTED]
+    assert (peer.to(), peer.connections) == (["ben@example.org"], 1)
+    assert peer.to_nobody == ([b""] if peer.pipelining else [])
+
+
+def test_a_server_that_asks_for_a_refused_senders_letter_is_hung_up_on(peer: Peer) -> None:
+    peer.careless, peer.behave = True, Behave.STRANGER
+    channel = EmailChannel()
+    channel.open()
+    assert channel.send("ana@example.org", channel.write(letter(), NOW)).code == "smtp_550_sender"
+    peer.behave = Behave.ACCEPT
+    channel.open()
+    assert channel.send("ana@example.org", channel.write(letter(), NOW)).heard is Heard.ACCEPTED
+    channel.close()
+    assert (len(peer.taken), peer.to_nobody) == (1, [])
+    assert peer.connections == (2 if peer.pipelining else 1)
 
 
 def test_a_refused_sign_in_is_told_before_anything_is_sent(peer: Peer, settings: Settings) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from email.message import EmailMessage
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -16,7 +17,7 @@ from clients.channels.letter import Letter
 from clients.models import AuditEntry, Message, SafeContact
 from clients.rules.ledger import LEASE
 from tests import factories, smtp_peer
-from tests.clients.message_cast import NOW, Clock, Plain, row, scan, talk_to
+from tests.clients.message_cast import NOW, Clock, Plain, row, scan, talk_to, this_run
 from tests.smtp_peer import Behave, Peer
 
 pytestmark = pytest.mark.django_db
@@ -315,6 +316,7 @@ def test_one_unwritable_letter_among_a_hundred_delays_none_and_is_parked(peer: P
     assert AuditEntry.objects.filter(verb="message.failed", subject_id=poisoned.pk).exists()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_subject_whose_query_fails_harms_neither_the_letter_before_nor_those_behind(
     peer: Peer,
 ) -> None:
@@ -358,11 +360,21 @@ def test_the_words_of_an_error_are_not_logged(peer: Peer, caplog: pytest.LogCapt
 
 def test_a_claim_whose_sender_died_is_taken_up_when_its_lease_has_ended(peer: Peer) -> None:
     clock = Clock()
-    row(factories.ana(), state="claimed", next_try_at=NOW + LEASE)
+    row(factories.ana(), state="claimed", reason=this_run(), next_try_at=NOW + LEASE)
     assert scan(clock=clock) == messages.Outcome()
     clock.go_on(seconds=LEASE.total_seconds())
     assert scan(clock=clock).sent == 1
     assert only().uncertain_at is None
+
+
+def test_a_claim_whose_sender_and_database_both_fell_is_marked_and_sent_with_the_same_id(
+    peer: Peer,
+) -> None:
+    """The database may have forgotten that it was on its way: see docs/adr/0013."""
+    row(factories.ana(), state="claimed", reason="run_of_before", next_try_at=NOW)
+    outcome = scan()
+    assert (outcome.uncertain, outcome.sent) == (1, 1)
+    assert (only().state, only().uncertain_at) == ("sent", NOW)
 
 
 def test_a_row_whose_sender_died_while_sending_is_marked_and_sent_with_the_same_id(
@@ -396,14 +408,13 @@ def test_a_process_that_stood_still_sends_nothing_on_a_lease_that_may_be_another
 ) -> None:
     clock = Clock()
     row(factories.ana())
-    real = delivery._take
+    real = delivery._unfit
 
-    def then_sleep(*args: object, **options: object) -> object:
-        taken = real(*args, **options)  # type: ignore[arg-type]
+    def then_sleep(*args: object) -> object:
         clock.go_on(seconds=LEASE.total_seconds() - 5)
-        return taken
+        return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(delivery, "_take", then_sleep)
+    monkeypatch.setattr(delivery, "_unfit", then_sleep)
     assert scan(clock=clock).planned == 1
     assert peer.taken == []
 
@@ -449,18 +460,17 @@ def test_without_the_claim_the_same_race_sends_copies(
         return delivery._Claim(list(due.order_by("about_at")[:size]), scan.clock())
 
     def take_without_looking(
-        scan: delivery._Scan, claim: delivery._Claim, message: Message, *, wait: bool
-    ) -> delivery._Ready:
-        return delivery._written(scan, message, scan.clock())
+        scan: delivery._Scan, claim: delivery._Claim, messages: Sequence[Message], *, wait: bool
+    ) -> tuple[set[UUID], dict[UUID, delivery._Contact]]:
+        return {message.pk for message in messages}, {}
 
-    def settle_without_care(scan: delivery._Scan, told: delivery._Told | None) -> None:
-        if told is not None:
-            Message.objects.filter(pk=told.message.pk).update(state="sent", sent_at=NOW)
+    def mark_without_care(scan: delivery._Scan, claim: delivery._Claim) -> None:
+        Message.objects.filter(pk__in=claim.sent).update(state="sent", sent_at=NOW)
 
     rows(60)
     monkeypatch.setattr(delivery, "_claim", claim_without_locks)
     monkeypatch.setattr(delivery, "_take", take_without_looking)
-    monkeypatch.setattr(delivery, "_settle", settle_without_care)
+    monkeypatch.setattr(delivery, "_mark", mark_without_care)
     _at_once(4)
     assert len(peer.taken) > 60
 

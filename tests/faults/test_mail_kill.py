@@ -15,10 +15,11 @@ import pytest
 from django.db import OperationalError, connection
 from pytest_django import Settings
 
+from clients.actions import delivery
 from clients.models import Message
 from clients.rules.ledger import LEASE
 from tests import factories, smtp_peer
-from tests.clients.message_cast import NOW, Clock, row, scan, talk_to
+from tests.clients.message_cast import NOW, Clock, row, scan, talk_to, this_run
 from tests.smtp_peer import Peer
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
@@ -132,6 +133,7 @@ def test_a_database_that_stays_away_leaves_one_uncertain_letter_at_most(
         return args[0](*args[1:])  # type: ignore[operator]
 
     peer.on_letter = leave
+    monkeypatch.setattr(delivery, "_PATIENCE", 0)
     with connection.execute_wrapper(refuse), pytest.raises(OperationalError):
         scan(clock=clock)
     away = False
@@ -156,7 +158,9 @@ def test_without_the_state_sending_a_killed_senders_copy_goes_unmarked(peer: Pee
     running.append(sender(peer, NOW))
     assert running[-1].wait(60) == -9
     assert Message.objects.get().state == "sending"
-    Message.objects.update(state="claimed", attempts=0)  # as if it had not been committed before
+    Message.objects.update(
+        state="claimed", attempts=0, reason=this_run()
+    )  # as if it had not been committed before
     running.append(sender(peer, NOW + LEASE + timedelta(seconds=1)))
     assert running[-1].wait(60) == 0
     assert len(peer.taken) == 2
