@@ -93,6 +93,17 @@ def by_link(view: View[P]) -> View[P]:
     return csrf_exempt(login_not_required(inner))
 
 
+def desk_api(view: View[P]) -> View[P]:
+    """Signed-in members, asked by a program: the endpoint answers others with 401 or 403."""
+
+    @functools.wraps(view)
+    def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        return _private(view(request, *args, **kwargs), "same-origin")
+
+    _named(inner, "desk_api")
+    return login_not_required(inner)
+
+
 def desk(view: Callable[Concatenate[MemberRequest, P], HttpResponseBase]) -> View[P]:
     """Signed-in members of the practice only; others sign in, or meet a 403."""
 

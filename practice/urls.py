@@ -8,7 +8,7 @@ from django.views.decorators.http import conditional_page
 
 from clients import doors
 from clients.api.endpoint import Endpoint, Unknown
-from practice.api import attendances, bookings, offered, schema
+from practice.api import appointments, attendances, bookings, offered, schema
 from practice.views import appointment, attendance, booking, by_hand, desk, details, public
 
 app_name = "practice"
@@ -39,6 +39,11 @@ def _own(endpoint: type[Endpoint]) -> Callable[..., HttpResponseBase]:
     return doors.by_link(endpoint.as_view())
 
 
+def _members(endpoint: type[Endpoint]) -> Callable[..., HttpResponseBase]:
+    """An endpoint for members of the practice."""
+    return doors.desk_api(endpoint.as_view())
+
+
 api: list[URLPattern] = [
     path("services/", _cached(offered.Services), name="api-services"),
     path("counselors/", _cached(offered.Counselors), name="api-counselors"),
@@ -46,26 +51,12 @@ api: list[URLPattern] = [
     path("holds/", doors.public(bookings.Holds.as_view()), name="api-holds"),
     path("holds/<token:token>/", doors.public(bookings.Hold.as_view()), name="api-hold"),
     path("bookings/", doors.public(bookings.Bookings.as_view()), name="api-bookings"),
-    path(
-        "attendances/<token:token>/",
-        _own(attendances.Attendance),
-        name="api-attendance",
-    ),
-    path(
-        "attendances/<token:token>/confirm/",
-        _own(attendances.Confirm),
-        name="api-confirm",
-    ),
-    path(
-        "attendances/<token:token>/move/",
-        _own(attendances.Move),
-        name="api-move",
-    ),
-    path(
-        "attendances/<token:token>/cancel/",
-        _own(attendances.Cancel),
-        name="api-cancel",
-    ),
+    path("appointments/", _members(appointments.Appointments), name="api-appointments"),
+    path("appointments/<uuid:pk>/", _members(appointments.One), name="api-appointment"),
+    path("attendances/<token:token>/", _own(attendances.Attendance), name="api-attendance"),
+    path("attendances/<token:token>/confirm/", _own(attendances.Confirm), name="api-confirm"),
+    path("attendances/<token:token>/move/", _own(attendances.Move), name="api-move"),
+    path("attendances/<token:token>/cancel/", _own(attendances.Cancel), name="api-cancel"),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -7,9 +7,12 @@ neither open an endpoint of ours nor close it.
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NoReturn
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.utils.translation import gettext as _
 from drf_spectacular.openapi import AutoSchema
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, ValidationError
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -21,6 +24,8 @@ from clients.api import problems
 from clients.api.parsing import AlwaysFirst, StrictJSONParser
 from clients.api.serializers import Strict
 from clients.limits import Limit, check
+from clients.queries import people
+from clients.rules.actors import Actor
 
 
 class PlainJSON(JSONRenderer):
@@ -44,7 +49,7 @@ class ByAddress(BaseThrottle):
 class Endpoint(APIView):
     """A public endpoint: no sign-in, strict JSON in, JSON or problem+json out."""
 
-    authentication_classes = ()
+    authentication_classes: tuple[type[BaseAuthentication], ...] = ()
     permission_classes = (AllowAny,)
     parser_classes = (StrictJSONParser,)
     renderer_classes = (PlainJSON,)
@@ -60,13 +65,16 @@ class Endpoint(APIView):
         return problems.answer
 
     def query(self, wanted: type[Strict]) -> dict[str, Any]:
-        """The address's query, checked. Refuses (422) unknown names and names given twice."""
+        """The address's query, checked. Refuses (400) unknown names and names given twice."""
         sent: QueryDict = self.request.query_params
-        doubled = {name: values for name, values in sent.lists() if len(values) > 1}
+        doubled = {name[:100] for name, values in sent.lists() if len(values) > 1}
         if doubled:
             sentence = _("This was sent twice, with two values.")
-            raise problems.invalid({name: [sentence] for name in doubled})
-        return self._checked(wanted, sent.dict())
+            raise problems.invalid({name: [sentence] for name in doubled}, status=400)
+        try:
+            return self._checked(wanted, sent.dict())
+        except ValidationError as error:
+            raise problems.invalid(problems.refused_fields(error), status=400) from None
 
     def body(self, wanted: type[Strict], **context: object) -> dict[str, Any]:
         """The body, checked. Refuses (422) unknown names beside the fields' own refusals."""
@@ -77,6 +85,39 @@ class Endpoint(APIView):
         serializer.is_valid(raise_exception=True)
         found: dict[str, Any] = serializer.validated_data
         return found
+
+
+class Session(BaseAuthentication):
+    """Whoever is signed in on the pages. There are no tokens yet: one that is sent is refused."""
+
+    def authenticate(self, request: Request) -> tuple[Any, None] | None:
+        """Refuses (AuthenticationFailed, 401) an Authorization header, whatever it says."""
+        if "Authorization" in request.headers:
+            raise AuthenticationFailed(_("This token isn't known."))
+        user = getattr(request._request, "user", None)
+        return (user, None) if user is not None and user.is_authenticated else None
+
+    def authenticate_header(self, request: Request) -> str:
+        """That makes it a 401, and not a 403."""
+        return "Session"
+
+
+class MemberEndpoint(Endpoint):
+    """For members of the practice who are signed in: 401 for nobody, 403 for somebody else."""
+
+    authentication_classes = (Session,)
+    actor: Actor
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuses (401, 403) before anything is read; (405) what nobody may do comes first."""
+        if not hasattr(self, str(request.method).lower()):
+            self.http_method_not_allowed(request)
+        super().initial(request, *args, **kwargs)
+        if not request.user.is_authenticated:
+            raise NotAuthenticated
+        self.actor = people.actor_of(request.user)
+        if self.actor.kind != "member":
+            raise PermissionDenied
 
 
 class Unknown(Endpoint):

@@ -76,9 +76,14 @@ class Problem(Exception):
         return Response(told, self.status, headers=dict(self.headers), content_type=MEDIA_TYPE)
 
 
-def invalid(errors: Mapping[str, list[str]]) -> Problem:
-    """A body or query whose fields are refused, each under its path, as in `partner.email`."""
-    return Problem("invalid", 422, errors=errors)
+def invalid(errors: Mapping[str, list[str]], *, status: int = 422) -> Problem:
+    """Fields that are refused, each under its path, as in `partner.email`; of a query 400."""
+    return Problem("invalid", status, errors=errors)
+
+
+def refused_fields(error: exceptions.ValidationError) -> dict[str, list[str]]:
+    """The sentences of a serializer's errors by their fields' paths."""
+    return dict(_flat(error.detail))
 
 
 def answer(error: Exception, context: Mapping[str, Any]) -> Response | None:  # noqa: ARG001 - DRF's
@@ -102,7 +107,7 @@ def _problem(error: Exception) -> Problem | None:
     if isinstance(error, PermissionDenied):
         return Problem("forbidden", 403)
     if isinstance(error, exceptions.ValidationError):
-        return invalid(dict(_flat(error.detail)))
+        return invalid(refused_fields(error))
     if isinstance(error, exceptions.APIException):
         return _of_framework(error)
     return None

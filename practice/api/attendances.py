@@ -88,7 +88,7 @@ class Attendance(OwnPart):
     """The part as it stands."""
 
     @schema.described(
-        parameters=[schema.TOKEN], responses=schema.answers(AttendanceOut, 404, 422, 429)
+        parameters=[schema.TOKEN], responses=schema.answers(AttendanceOut, 400, 404, 429)
     )
     def get(self, request: Request, token: str) -> Response:
         """Own time, place and state."""

@@ -4,10 +4,14 @@ The forms take text only, since browsers send nothing else. JSON has types: a nu
 is asked for is refused, and never turned into one.
 """
 
+import re
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.conf import settings
+from django.core import signing
 from django.core.exceptions import ValidationError as FormError
 from django.utils.translation import gettext as _
 from drf_spectacular.drainage import set_override
@@ -17,6 +21,8 @@ from clients.rules import contact
 from practice.forms import fields
 
 Schema = dict[str, Any]
+_MANY = 999_999_999
+_WHOLE = re.compile(r"-?\d{1,9}", re.ASCII)
 
 
 class _Cleaned(serializers.Field[Any, Any, Any, Any]):
@@ -193,3 +199,52 @@ class Whole(serializers.Field[int, Any, int, Any]):
                 % {"least": self.least, "most": self.most}
             )
         return data
+
+
+class Choice(_Cleaned):
+    """One of a few words."""
+
+    def __init__(self, *, of: list[str], **kwargs: Any) -> None:
+        self.of = of
+        self.schema = {"type": "string", "enum": of}
+        super().__init__(**kwargs)
+
+    def form_field(self) -> forms.Field:
+        """One of them, as it is."""
+        return forms.ChoiceField(choices=[(word, word) for word in self.of])
+
+
+class PageSize(_Cleaned):
+    """How many rows a page holds; too few or too many are brought into bounds."""
+
+    def __init__(self, *, most: int, **kwargs: Any) -> None:
+        self.most = most
+        self.schema = {
+            "type": "integer",
+            "minimum": -_MANY,
+            "maximum": _MANY,
+            "description": f"At least 1 and at most {most}; others are brought into these bounds.",
+        }
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> int:
+        """Refuses (ValidationError) all that isn't a whole number in ASCII digits."""
+        if not isinstance(data, str) or not _WHOLE.fullmatch(data):
+            raise serializers.ValidationError(_("Write a whole number."))
+        return min(max(int(data), 1), self.most)
+
+
+class Cursor(_Cleaned):
+    """Where the next page begins, as the page before says; nobody makes one up."""
+
+    def __init__(self, *, salt: str, **kwargs: Any) -> None:
+        self.salt = salt
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> tuple[datetime, UUID]:
+        """Refuses (ValidationError) one that isn't ours."""
+        try:
+            start, pk = signing.loads(str(data), salt=self.salt)
+            return datetime.fromisoformat(start), UUID(pk)
+        except (signing.BadSignature, ValueError, TypeError):
+            raise serializers.ValidationError(_("Begin with the first page again.")) from None

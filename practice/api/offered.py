@@ -102,7 +102,7 @@ class Services(Endpoint):
 
     limits: ClassVar = {"GET": READS}
 
-    @schema.described(responses=schema.answers(schema.page_of(ServiceOut), 422, 429))
+    @schema.described(responses=schema.answers(schema.page_of(ServiceOut), 400, 429))
     def get(self, request: Request) -> Response:
         """All public services, in the practice's order."""
         self.query(Nothing)
@@ -150,7 +150,7 @@ class Counselors(Endpoint):
 
     limits: ClassVar = {"GET": READS}
 
-    @schema.described(responses=schema.answers(schema.page_of(CounselorOut), 422, 429))
+    @schema.described(responses=schema.answers(schema.page_of(CounselorOut), 400, 429))
     def get(self, request: Request) -> Response:
         """All counselors who offer a public service, by their short names."""
         self.query(Nothing)
@@ -178,7 +178,9 @@ class Slots(Endpoint):
     limits: ClassVar = {"GET": READS}
 
     @schema.described(
-        parameters=[SlotsQuery], responses=schema.answers(SlotsOut, 304, 422, 429), filters=False
+        parameters=[SlotsQuery],
+        responses=schema.answers(SlotsOut, 304, 400, 422, 429),
+        filters=False,
     )
     def get(self, request: Request) -> Response:
         """Open starts on the dates from `from` (today) to before `to` (a week later), in `tz`.
@@ -188,7 +190,7 @@ class Slots(Endpoint):
         """
         asked = self.query(SlotsQuery)
         now = timezone.now()
-        zone = asked.get("tz") or _own_zone()
+        zone = asked.get("tz") or own_zone()
         from_on = asked.get("from") or wall.wall(wall.minute_floor(now), zone).date()
         to_on = asked.get("to") or from_on + timedelta(days=DAYS)
         if not from_on <= to_on <= from_on + timedelta(days=offers.MAX_DAYS):
@@ -212,7 +214,7 @@ class Slots(Endpoint):
         return private(Response(answer)) if hold else cached(answer)
 
 
-def _own_zone() -> str:
+def own_zone() -> str:
     """The practice's. Refuses (Problem) before it is set up."""
     practice = pages.practice()
     if practice is None:

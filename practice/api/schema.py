@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
-from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import (
     OpenApiParameter,
@@ -66,6 +67,8 @@ class ProblemOut(serializers.Serializer[Any]):
 _WHY: dict[int, Promise] = {
     304: _("As the ETag that was sent says, nothing has changed."),
     400: _("The request can't be read, or a header is missing."),
+    401: _("Nobody is signed in, or the token isn't known."),
+    403: _("Whoever is signed in may not see this."),
     404: _("There is nothing here."),
     405: _("This method isn't offered here."),
     409: _("The time, or the hold, is gone; `next` names the next open times."),
@@ -120,6 +123,17 @@ class Closed(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
             self.target, direction, bypass_extensions=True
         )
         return {**found, "additionalProperties": False}
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the schema names the sign-in of members."""
+
+    target_class = "clients.api.endpoint.Session"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, str]:
+        """The cookie of the pages."""
+        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}
 
 
 def only_ours(endpoints: list[Any]) -> list[Any]:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import Prefetch, QuerySet
 
 from clients.models import AuditEntry, Case, Member, Message, Person, SafeContact
@@ -64,6 +65,26 @@ def between(
     if counselor:
         found = found.filter(counselor=counselor)
     return _first(_with_people(found).order_by("period", "pk"), _APPOINTMENTS_SHOWN)
+
+
+def seen(actor: Actor) -> QuerySet[Appointment]:
+    """What this member may see, with who comes but without their names; two statements."""
+    attendances = Attendance.objects.order_by("role", "pk")
+    return (
+        Appointment.objects.visible_to(actor)
+        .select_related("service", "counselor")
+        .prefetch_related(Prefetch("attendances", attendances))
+    )
+
+
+def beginning(actor: Actor, low: datetime, high: datetime) -> QuerySet[Appointment]:
+    """As `seen`, those that begin in [low, high)."""
+    return seen(actor).filter(
+        period__startswith__gte=low,
+        period__startswith__lt=high,
+        period__overlap=DateTimeTZRange(low, high),
+        blocked__endswith__gt=low,
+    )
 
 
 def requests(actor: Actor, now: datetime, counselor: Counselor | None) -> Shown[Appointment]:

@@ -119,32 +119,44 @@ def test_the_holder_of_a_time_still_sees_it_and_nobody_keeps_that_answer(
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"service": "nope"}, "service"),
         ({"service": "a b"}, "service"),
         ({"service": "x\0"}, "service"),
-        ({"counselor": "omar"}, "counselor"),
         ({"tz": "Mars/Olympus"}, "tz"),
         ({"tz": "../etc/passwd"}, "tz"),
         ({"from": "2027-02-30"}, "from"),
         ({"from": "1999-01-01"}, "from"),
         ({"from": "2027-01-12T00:00:00Z"}, "from"),
         ({"to": "tomorrow"}, "to"),
-        ({"to": "2027-01-11"}, "to"),
-        ({"to": "2027-03-16"}, "to"),
         ({"hold": "short"}, "hold"),
         ({"counselor__member__user__password": "x"}, "counselor__member__user__password"),
         ({"to": ["2027-01-13", "2027-01-14"]}, "to"),
     ],
 )
-def test_a_refused_query_names_its_field(
+def test_a_query_that_cant_be_read_names_its_field(
     api: Caller, talk: Service, changes: dict[str, object], field: str
 ) -> None:
     refused = api.get("slots/", TUESDAY | changes)
-    assert refused.status_code == 422
+    assert refused.status_code == 400
     assert refused["Content-Type"] == "application/problem+json"
     told = refused.json()
-    assert (told["type"], told["status"]) == ("urn:duet:invalid", 422)
+    assert (told["type"], told["status"]) == ("urn:duet:invalid", 400)
     assert list(told["errors"]) == [field]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"service": "nope"}, "service"),
+        ({"counselor": "omar"}, "counselor"),
+        ({"to": "2027-01-11"}, "to"),
+        ({"to": "2027-03-16"}, "to"),
+    ],
+)
+def test_what_there_isnt_and_too_much_at_once_is_refused_by_field(
+    api: Caller, talk: Service, changes: dict[str, object], field: str
+) -> None:
+    refused = api.get("slots/", TUESDAY | changes)
+    assert (refused.status_code, list(refused.json()["errors"])) == (422, [field])
 
 
 def test_sixty_two_days_are_not_too_many(api: Caller, talk: Service) -> None:
