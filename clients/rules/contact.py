@@ -61,7 +61,8 @@ def _check_characters(text: str) -> None:
         category = unicodedata.category(char)
         if category in {"Cc", "Cs", "Co"} or (ord(char) & 0xFFFE) == 0xFFFE:
             raise Refused("characters", "Please use letters, digits and signs only.")
-        if 0xFDD0 <= ord(char) <= 0xFDEF:
+        # U+FFFD stands where somebody's program could not read what was typed.
+        if 0xFDD0 <= ord(char) <= 0xFDEF or char == "\ufffd":
             raise Refused("characters", "Please use letters, digits and signs only.")
 
 
