@@ -58,6 +58,7 @@ class Peer:
             "address": "",
             "additional_info": "",
             "want_reminder": "on",
+            "payment_type": "full",
         }
         second = self._post(connection, first.headers["location"], person, number)
         return second.status == 302

@@ -82,15 +82,20 @@ def hours(window: Window, late: int = 0) -> slots.Hours:
     )
 
 
-def sessions_ahead(window: Window, count: int, seed: int) -> list[int]:
-    """The starts of so many sessions within the working hours, none touching another."""
-    every = [
+def side_by_side(window: Window, days: int = DAYS) -> list[int]:
+    """The starts of as many sessions as the working hours of so many days take, in order."""
+    end = window.first + timedelta(days=days)
+    return [
         start
-        for spans in slots.openings(hours(window), window.first, window.end).values()
+        for spans in slots.openings(hours(window), window.first, end).values()
         for opens, closes in spans
         for start in range(opens, closes - LENGTH + 1, LENGTH + AFTER)
     ]
-    return random.Random(seed).sample(every, count)  # noqa: S311 - the same ones every time
+
+
+def sessions_ahead(window: Window, count: int, seed: int) -> list[int]:
+    """So many of them within the window, in no order; the same ones every time."""
+    return random.Random(seed).sample(side_by_side(window), count)  # noqa: S311
 
 
 def sessions_past(window: Window, count: int) -> list[int]:
@@ -115,8 +120,8 @@ SERVICE: Final = "session"
 
 
 @transaction.atomic
-def write(*, window: Window, counselors: int, now: datetime) -> Diary:
-    """A practice whose counselors all offer one service, with their sessions in the window."""
+def write(*, window: Window, counselors: int, now: datetime, ahead: int = IN_WINDOW) -> Diary:
+    """A practice whose counselors all offer one service, with so many sessions in the window."""
     Practice.objects.create(name="Lantern House", neutral_name="Lantern House", zone=ZONE)
     service = Service.objects.create(
         slug=SERVICE,
@@ -134,7 +139,7 @@ def write(*, window: Window, counselors: int, now: datetime) -> Diary:
     made = [_counselor(number, service, window) for number in range(counselors)]
     diary = Diary(made, service, _case(made[0].member, now))
     for number, counselor in enumerate(made):
-        book(diary, counselor, sessions_ahead(window, IN_WINDOW, seed=number), now=now)
+        book(diary, counselor, sessions_ahead(window, ahead, seed=number), now=now)
     return diary
 
 
