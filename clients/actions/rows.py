@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.psycopg_any import Jsonb
 from django.db.models import Model
 from psycopg import Binary
@@ -24,6 +25,8 @@ def insert(rows: Iterable[Model]) -> None:
         by_model.setdefault(type(row), []).append(row)
     if not by_model:
         return
+    # Named once: `django.db.connection` looks itself up again for every one of some 200 values.
+    connection = connections[DEFAULT_DB_ALIAS]
     # One parameter for each table: with one for each value, taking the statement apart on our
     # side takes longer than the server needs for all of it.
     statement = ", ".join(
@@ -34,7 +37,7 @@ def insert(rows: Iterable[Model]) -> None:
         )
     )
     told = [
-        json.dumps([_told(row) for row in of_model], default=_text)
+        json.dumps([_told(row, connection) for row in of_model], default=_text)
         for of_model in by_model.values()
     ]
     with connection.cursor() as cursor:
@@ -44,7 +47,7 @@ def insert(rows: Iterable[Model]) -> None:
             row._state.adding, row._state.db = False, connection.alias
 
 
-def _told(row: Model) -> dict[str, Any]:
+def _told(row: Model, connection: BaseDatabaseWrapper) -> dict[str, Any]:
     return {
         str(field.column): field.get_db_prep_save(field.pre_save(row, add=True), connection)
         for field in row._meta.concrete_fields
