@@ -58,7 +58,7 @@ class Command(BaseCommand):
         if settings.DUET["MAILBOX"]:
             folder = data_dir / "mail"
             owner.add(supervisor.mail_sink(settings.MAILBOX_PORT, folder, logs))
-        else:
+        if settings.STATIC_ROOT:  # a demo serves them from where they lie
             call_command("collectstatic", verbosity=0, interactive=False)
         owner.add(supervisor.web(port, host, logs))
         self._announce(logs)
