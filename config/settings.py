@@ -5,6 +5,7 @@ Loading them needs neither a server nor a key, so that `check`, `makemigrations`
 """
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypedDict, cast
 from urllib.parse import unquote, urlsplit
@@ -291,8 +292,15 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # By interval, not by clock: after a pause each rings at once. Old rings are worth nothing.
+# A beat that starts counts from `last_run_at`, which would be its start: killed every twenty
+# seconds, it would never ring.
 CELERY_BEAT_SCHEDULE = {
-    name: {"task": name, "schedule": seconds, "options": {"expires": seconds}}
+    name: {
+        "task": name,
+        "schedule": seconds,
+        "options": {"expires": seconds},
+        "last_run_at": datetime.fromtimestamp(0, UTC),
+    }
     for name, seconds in {
         "practice.tasks.send_due": 30.0,
         "clients.tasks.seal_audit": 30.0,
