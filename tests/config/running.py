@@ -51,9 +51,9 @@ def manage(*arguments: str, **names: str) -> subprocess.CompletedProcess[str]:
 
 
 class Site:
-    """One `manage.py up`."""
+    """One `manage.py up`, of a demo, with further names in its environment."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **names: str) -> None:
         self.folder = folder
         self.port = supervisor.free_port()
         self.output = folder / "up.output"
@@ -61,7 +61,7 @@ class Site:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up", "--port", str(self.port)],
                 cwd=ROOT,
-                env=environment(DUET_MODE="demo", DUET_DATA_DIR=str(folder)),
+                env=environment(DUET_MODE="demo", DUET_DATA_DIR=str(folder), **names),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -100,6 +100,11 @@ class Site:
                 return pid
         return None
 
+    def below(self, word: str) -> set[int]:
+        """Return the processes that the child of that word has started."""
+        parent = self.child(word)
+        return {pid for pid, of, _ in _processes() if of == parent}
+
     def family(self) -> set[int]:
         """Return the process itself and all that descend from it."""
         found = {self.process.pid}
@@ -115,9 +120,9 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path) -> Iterator[Site]:
+def site(folder: Path, **names: str) -> Iterator[Site]:
     """Run `up`; whatever the test does, nothing is left after it."""
-    running = Site(folder)
+    running = Site(folder, **names)
     try:
         running.wait_until_complete()
         yield running
