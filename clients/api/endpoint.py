@@ -60,7 +60,7 @@ class Endpoint(APIView):
     schema = AutoSchema()
     limits: ClassVar[Mapping[str, Limit]] = {}
 
-    def get_exception_handler(self) -> Callable[..., Response | None]:
+    def get_exception_handler(self) -> Callable[..., Response]:
         """Problems, whatever the site has set."""
         return problems.answer
 

@@ -1,20 +1,25 @@
 """Errors of the API as problem+json (RFC 9457): one shape, whatever went wrong."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied
+from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from psycopg.errors import IdleInTransactionSessionTimeout
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from clients import limits
+
+log = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 # A database that restarts is back within seconds.
@@ -31,6 +36,7 @@ _TITLES: Final[Mapping[str, Promise]] = MappingProxyType(
         "media_type": _("Please send JSON."),
         "invalid": _("Some fields need another look."),
         "too_many": _("That was too often. Please wait a little."),
+        "failed": _("Something broke on our side."),
         "away": _("Something that this needs is away. Please try again in a moment."),
     }
 )
@@ -86,11 +92,14 @@ def refused_fields(error: exceptions.ValidationError) -> dict[str, list[str]]:
     return dict(_flat(error.detail))
 
 
-def answer(error: Exception, context: Mapping[str, Any]) -> Response | None:  # noqa: ARG001 - DRF's
-    """The answer to an error of a view; None for one that nobody foresaw."""
+def answer(error: Exception, context: Mapping[str, Any]) -> Response:
+    """The answer to an error of a view; one that nobody foresaw is logged, and told as 500."""
     problem = _problem(error)
     if problem is None:
-        return None
+        request = context["request"]._request
+        got_request_exception.send(sender=type(context["view"]), request=request)
+        log.error("An endpoint failed.", exc_info=error)
+        problem = Problem("failed", 500)
     set_rollback()
     return problem.answer()
 
@@ -100,7 +109,11 @@ def _problem(error: Exception) -> Problem | None:
         return error
     if isinstance(error, limits.TooMany):
         return Problem("too_many", 429, headers={"Retry-After": str(error.retry_after)})
-    if isinstance(error, OperationalError | InterfaceError):
+    if isinstance(error, OperationalError | InterfaceError) or isinstance(
+        # Also one of the database's time-outs, but of a kind of its own.
+        error.__cause__,
+        IdleInTransactionSessionTimeout,
+    ):
         return Problem("away", 503, headers={"Retry-After": str(_COME_BACK)})
     if isinstance(error, Http404):
         return Problem("not_found", 404)

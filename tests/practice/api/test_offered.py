@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from practice.models import Consent, Counselor, Question, Service
+from practice.queries import offers
 from tests import factories as make
 from tests.practice.api.conftest import Caller
 from tests.practice.views.conftest import SetClock
@@ -203,3 +204,29 @@ def test_a_method_that_isnt_offered_is_refused_in_the_same_shape(
     assert refused.status_code == 405
     assert refused.json()["type"] == "urn:duet:method_not_allowed"
     assert "GET" in refused["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "kind"),
+    [
+        (OperationalError("terminating connection"), 503, "away"),
+        (RuntimeError("of Ana's"), 500, "failed"),
+    ],
+)
+def test_what_fails_inside_is_told_in_the_same_shape_and_quotes_nobody(
+    api: Caller,
+    talk: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    status: int,
+    kind: str,
+) -> None:
+    def fail(**_asked: object) -> None:
+        raise error
+
+    monkeypatch.setattr(offers, "listed", fail)
+    api.client.raise_request_exception = False
+    refused = api.get("slots/", TUESDAY)
+    assert (refused.status_code, refused.json()["type"]) == (status, f"urn:duet:{kind}")
+    assert "Ana" not in refused.content.decode()
+    assert ("Retry-After" in refused) == (status == 503)
