@@ -57,6 +57,7 @@ MAPPED_ELSEWHERE: dict[str, str] = {
         "tests/bad_inputs/test_reminders.py",
     ),
     **dict.fromkeys(("RE-023", "RE-026", "RE-040"), "tests/clients/test_message_delivery.py"),
+    **dict.fromkeys(("AP-125", "BK-226", "BK-227", "BK-228"), "tests/races/test_http_bookings.py"),
     "RE-019": "tests/practice/test_letters.py",
     "RE-032": "tests/faults/test_mail_kill.py",
     "BK-230": "tests/practice/views/test_at_once.py",
