@@ -6,8 +6,6 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
@@ -64,19 +62,19 @@ class ProblemOut(serializers.Serializer[Any]):
     next = serializers.ListField(child=serializers.DictField(), required=False)
 
 
-_WHY: dict[int, Promise] = {
-    304: _("As the ETag that was sent says, nothing has changed."),
-    400: _("The request can't be read, or a header is missing."),
-    401: _("Nobody is signed in, or the token isn't known."),
-    403: _("Whoever is signed in may not see this."),
-    404: _("There is nothing here."),
-    405: _("This method isn't offered here."),
-    409: _("The time, or the hold, is gone; `next` names the next open times."),
-    413: _("The request is longer than 1 MB."),
-    415: _("The body isn't JSON in UTF-8."),
-    422: _("Some fields are refused, or what was asked isn't possible (any more)."),
-    429: _("That was too often: `Retry-After` says when to come back."),
-    503: _("The database is away for a moment: see `Retry-After`."),
+_WHY: dict[int, str] = {
+    304: "As the ETag that was sent says, nothing has changed.",
+    400: "The request can't be read, or a header is missing.",
+    401: "Nobody is signed in, or the token isn't known.",
+    403: "Whoever is signed in may not see this.",
+    404: "There is nothing here.",
+    405: "This method isn't offered here.",
+    409: "The time, or the hold, is gone; `next` names the next open times.",
+    413: "The request is longer than 1 MB.",
+    415: "The body isn't JSON in UTF-8.",
+    422: "Some fields are refused, or what was asked isn't possible (any more).",
+    429: "That was too often: `Retry-After` says when to come back.",
+    503: "The database is away for a moment: see `Retry-After`.",
 }
 
 
@@ -96,7 +94,7 @@ def answers(good: Any, *refusals: int, status: int = 200) -> dict[Any, Any]:
     for code in (*refusals, 503):
         told = None if code == 304 else ProblemOut
         key = code if told is None else (code, "application/problem+json")
-        found[key] = OpenApiResponse(told, description=str(_WHY[code]))
+        found[key] = OpenApiResponse(told, description=_WHY[code])
     return found
 
 
