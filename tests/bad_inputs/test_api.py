@@ -19,12 +19,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from practice.models import Appointment, BookedOnce, Consent, Counselor, Service
+from practice.models import Appointment, Attendance, BookedOnce, Consent, Counselor, Service
 from tests import factories as make
 from tests.bad_inputs import cases
 from tests.bad_inputs.cases import Case
 from tests.practice.api.bodies import booking
 from tests.practice.api.conftest import V1, Caller
+from tests.practice.views import walk
 
 START = make.at(1, "10:00")
 HOLD = {"service": "first-talk", "start": START.isoformat()}
@@ -401,6 +402,22 @@ def test_an_odd_header_changes_nothing(talk: Service, case: Case, path: str) -> 
 def unsigned(answer: Any) -> str:
     """A page without what is drawn anew for each browser."""
     return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", answer.content.decode())
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "TRACE", "DELETE"])
+@pytest.mark.parametrize(
+    "header", ["X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Method", "X-Original-Method"]
+)
+def test_no_header_makes_another_method_of_it(desk: Caller, method: str, header: str) -> None:
+    link = Attendance.objects.select_related("person__key").get().token
+    before = walk.domain_rows()
+    for path in (f"attendances/{link}/cancel/", f"attendances/{link}/confirm/", "bookings/"):
+        answer = desk.client.generic(
+            method, f"{V1}/{path}?_method=POST", b"{}", JSON, headers={header: "POST"}
+        )
+        assert answer.status_code == 405
+        assert "POST" in answer["Allow"]
+    assert walk.domain_rows() == before
 
 
 # --- how often -----------------------------------------------------------------------------------

@@ -115,6 +115,7 @@ def with_what_is_real(case: Any, real: Real) -> bool:
     return changed
 
 
+@pytest.mark.timeout(1_800)
 @schemathesis.pytest.from_fixture("described").parametrize()
 @settings(max_examples=DRAWN, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_the_schema_says(case: Any, real: Real, reached: Counter[str]) -> None:
