@@ -90,7 +90,7 @@ def seal(*, by: Actor, now: datetime) -> int:  # noqa: ARG001 - every action tak
         ~Exists(AuditSeal.objects.filter(entry_id=OuterRef("pk")))
     ).order_by("at", "pk")
     if last:
-        entries = entries.filter(at__gt=last.sealed_at - _LOOK_BACK)
+        entries = entries.filter(at__gt=_sealed_up_to(last, now) - _LOOK_BACK)
     seals = []
     for entry in entries[:_BATCH]:
         position += 1
@@ -109,3 +109,12 @@ def seal(*, by: Actor, now: datetime) -> int:  # noqa: ARG001 - every action tak
         previous = digest
     AuditSeal.objects.bulk_create(seals)
     return len(seals)
+
+
+def _sealed_up_to(last: AuditSeal, now: datetime) -> datetime:
+    """The moment of the entry sealed last: after days without a sealer, later ones still wait.
+
+    A clock that was ahead then doesn't hide what is written now.
+    """
+    entry = AuditEntry.objects.filter(pk=last.entry_id).first()
+    return min(entry.at if entry else last.sealed_at, now)

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 from uuid import uuid4
 
@@ -24,9 +24,9 @@ NOW = factories.NOW - timedelta(days=1_000)
 pytestmark = pytest.mark.django_db
 
 
-def _record(verb: str = "tea.made") -> AuditEntry:
+def _record(verb: str = "tea.made", now: datetime = NOW) -> AuditEntry:
     with transaction.atomic():
-        return audit.record(verb=verb, subject_kind="tea", subject_id=uuid4(), by=SYSTEM, now=NOW)
+        return audit.record(verb=verb, subject_kind="tea", subject_id=uuid4(), by=SYSTEM, now=now)
 
 
 def _sealed(count: int = 5) -> list[AuditEntry]:
@@ -143,6 +143,23 @@ def test_sealing_chains_what_is_new_and_only_that() -> None:
     assert [seal.position for seal in seals] == [1, 2, 3, 4]
     assert [bytes(seal.previous) for seal in seals[1:]] == [bytes(seal.hash) for seal in seals[:-1]]
     assert trail.breaches() == []
+
+
+def test_what_waited_for_days_is_sealed_portion_by_portion(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No beat rang for three days, and there is more than one sealing takes."""
+    monkeypatch.setattr(audit, "_BATCH", 2)
+    for hours in range(0, 72, 12):
+        _record(now=NOW + timedelta(hours=hours))
+    back = NOW + timedelta(days=3)
+    assert [audit.seal(by=SYSTEM, now=back) for _ in range(4)] == [2, 2, 2, 0]
+
+
+def test_a_clock_that_was_ahead_leaves_nothing_unsealed() -> None:
+    ahead = NOW + timedelta(days=2)
+    _record(now=ahead)
+    assert audit.seal(by=SYSTEM, now=ahead) == 1
+    _record(now=NOW)
+    assert audit.seal(by=SYSTEM, now=NOW) == 1
 
 
 @pytest.mark.django_db(transaction=True)
