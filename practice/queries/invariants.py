@@ -280,7 +280,13 @@ _CHECKS: Final = (
         "somebody who may not be written to has a message that was sent or may be",
         f"""
         SELECT m.id {_ABOUT} AND t.gate <> 'open' AND (m.state = 'sent' OR {_OPEN})
-        """,
+           -- What was sent before a gate was shut was right when it was sent.
+           AND NOT (m.state = 'sent' AND EXISTS (
+             SELECT FROM duet_clients_auditentry e
+              WHERE e.subject_id = a.id AND e.person_id = t.person_id
+                AND e.verb = 'attendance.gate_' || t.gate
+                AND e.at > m.sent_at - interval '30 seconds'))
+        """,  # noqa: S608
     ),
     _Check(
         "contact",

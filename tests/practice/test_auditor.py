@@ -13,6 +13,7 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from clients.actions import audit
 from clients.models import AuditEntry, BlindIndex, DataKey, Message, Person, SafeContact
+from practice.actions import contacts
 from practice.models import Appointment, Attendance
 from practice.queries import invariants
 from tests import factories
@@ -420,3 +421,25 @@ def test_nothing_in_the_auditors_answer_is_personal(couple: Appointment) -> None
     assert "Ana" not in said
     assert "example.org" not in said
     assert AuditEntry.objects.exists()
+
+
+def test_what_was_sent_before_a_gate_was_shut_is_no_breach(couple: Appointment) -> None:
+    partner = part_of(couple, "partner")
+    factories.message(partner, purpose="invitation", state="sent", due_at=NOW - HOUR)
+    booker = part_of(couple).person
+    contacts.change_contact(
+        person=booker,
+        email=partner.person.email,
+        phone=None,
+        language="en",
+        zone=booker.zone,
+        by=SYSTEM,
+        now=NOW,
+    )
+    assert part_of(couple, "partner").gate == "shared_address"
+    assert found() == set()
+    # What is sent after it has shut is one.
+    factories.message(partner, purpose="moved", state="sent", due_at=NOW + MINUTE)
+    assert ("gate", "somebody who may not be written to has a message that was sent or may be") in (
+        found()
+    )
