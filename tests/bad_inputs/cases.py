@@ -59,6 +59,8 @@ MAPPED_ELSEWHERE: dict[str, str] = {
     **dict.fromkeys(("RE-023", "RE-026", "RE-040"), "tests/clients/test_message_delivery.py"),
     **dict.fromkeys(("AP-125", "BK-226", "BK-227", "BK-228"), "tests/races/test_http_bookings.py"),
     "RE-019": "tests/practice/test_letters.py",
+    "RE-030": "tests/faults/test_worker_and_beat.py",
+    "RE-031": "tests/faults/test_redis.py",
     "RE-032": "tests/faults/test_mail_kill.py",
     "BK-230": "tests/practice/views/test_at_once.py",
     "BK-200": "tests/practice/test_letter_limit.py",
