@@ -17,7 +17,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 from django.template.loader import render_to_string
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.functional import Promise
@@ -40,6 +40,13 @@ SELECT t.gate, t.state, a.state, a.sequence
   JOIN duet_practice_appointment a ON a.id = t.appointment_id
  WHERE t.id = %s AND t.person_id = %s"""
 
+# What is read of an attendance for its letters; anything else would cost a statement each.
+_SAID: Final = (
+    *("person_id", "token", "left_period", "left_sequence"),
+    *("appointment__period", "appointment__state", "appointment__sequence"),
+    *("appointment__service__place", "appointment__service__place_text"),
+    *("appointment__counselor__zone", "appointment__counselor__video_url"),
+)
 _GONE: Final = frozenset({"cancelled", "declined"})
 _CONFIRMED: Final = frozenset({"confirmed"})
 # In which states of the appointment a letter holds; most want it confirmed.
@@ -76,6 +83,8 @@ _OWN: Final = ("when", "there", "link", "until")
 # Private-use characters, which no filter and no escaping touches.
 _BLANK: Final = re.compile("\ue000([a-z]+)\ue001")
 _FORMS: Final = 500
+_ANY_TOKEN: Final = "A" * 22
+_reveals = lru_cache(maxsize=500)(neutral.reveals)
 
 
 class AttendanceLetters:
@@ -90,7 +99,9 @@ class AttendanceLetters:
         rows = Attendance.objects.filter(pk__in=[message.subject_id for message in messages])
         self._attendances = {
             row.pk: row
-            for row in rows.select_related("appointment__service", "appointment__counselor")
+            for row in rows.select_related("appointment__service", "appointment__counselor").only(
+                *_SAID
+            )
         }
 
     def still_due(self, message: Message) -> str | None:
@@ -186,24 +197,40 @@ def _letter(message: Message, attendance: Attendance, practice: Practice) -> Let
     kind = purpose(message)
     with translation.override(_language(person.language, practice)):
         facts = _facts(kind, message, attendance, practice)
+        text, html = _rendered(kind, facts)
         return Letter(
             to=person.email,
             sender_name=facts.practice,
             subject=facts.subject,
-            text=_rendered(f"duet/practice/{kind}_email.txt", facts),
-            html=_rendered(f"duet/practice/{kind}_email.html", facts),
+            text=text,
+            html=html,
             message_id=f"{message.pk}@{_host()}",
             language=translation.get_language(),
             attachments=_attachments(kind, message, attendance, facts.practice),
         )
 
 
-# Templates rendered with blanks for an attendee's own facts, cut there. Empty: it can't be cut.
-_forms: dict[tuple[str, str | None, _Facts], tuple[str, ...]] = {}
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A text with blanks for an attendee's own facts, cut there: every second part is a name."""
+
+    parts: tuple[str, ...]
+
+    def filled(self, facts: _Facts, *, html: bool) -> str:
+        parts = list(self.parts)
+        for place in range(1, len(parts), 2):
+            fact = getattr(facts, parts[place])
+            parts[place] = escape(fact) if html else fact
+        return "".join(parts)
 
 
-def _rendered(template: str, facts: _Facts) -> str:
-    """A template with its facts, as `render_to_string` would write it.
+# For each kind of letter and all who have the same facts, but for their own: its two forms, or
+# none where its templates can't be cut.
+_forms: dict[tuple[str, str | None, _Facts], tuple[_Form, _Form] | None] = {}
+
+
+def _rendered(kind: str, facts: _Facts) -> tuple[str, str]:
+    """The two texts of a letter.
 
     Rendering costs more than all else about a letter, so it is done once for all who have the
     same facts but for their own. A template that does more than print those (a filter, say) is
@@ -211,30 +238,23 @@ def _rendered(template: str, facts: _Facts) -> str:
     """
     blanks: dict[str, Any] = {name: f"\ue000{name}\ue001" for name in _OWN if getattr(facts, name)}
     blank = replace(facts, **blanks)
-    key = (template, translation.get_language(), blank)
-    form = _forms.get(key)
-    if form is None:
-        form = tuple(_BLANK.split(_written_out(template, blank)))
-        if _filled(template, form, facts) != _written_out(template, facts):
-            form = ()
+    key = (kind, translation.get_language(), blank)
+    if key not in _forms:
+        text, html = (_Form(tuple(_BLANK.split(one))) for one in _written_out(kind, blank))
+        as_both = text.filled(facts, html=False), html.filled(facts, html=True)
         if len(_forms) >= _FORMS:
             _forms.clear()
-        _forms[key] = form
-    return _filled(template, form, facts) if form else _written_out(template, facts)
+        _forms[key] = (text, html) if as_both == _written_out(kind, facts) else None
+    forms = _forms[key]
+    if forms is None:
+        return _written_out(kind, facts)
+    return forms[0].filled(facts, html=False), forms[1].filled(facts, html=True)
 
 
-def _written_out(template: str, facts: _Facts) -> str:
-    text = render_to_string(template, {"letter": facts})
-    return text if template.endswith(".html") else _tidy(text)
-
-
-def _filled(template: str, form: Sequence[str], facts: _Facts) -> str:
-    """A form with the facts in its blanks, which are every second part of it."""
-    parts = list(form)
-    for place in range(1, len(parts), 2):
-        fact = getattr(facts, parts[place])
-        parts[place] = escape(fact) if template.endswith(".html") else fact
-    return "".join(parts)
+def _written_out(kind: str, facts: _Facts) -> tuple[str, str]:
+    context = {"letter": facts}
+    text = render_to_string(f"duet/practice/{kind}_email.txt", context)
+    return _tidy(text), render_to_string(f"duet/practice/{kind}_email.html", context)
 
 
 def _facts(kind: str, message: Message, attendance: Attendance, practice: Practice) -> _Facts:
@@ -260,7 +280,17 @@ def _facts(kind: str, message: Message, attendance: Attendance, practice: Practi
 
 def page_url(token: str) -> str:
     """The attendee's own page. Made from the configured address, never from a request's."""
-    return f"{settings.DUET['BASE_URL']}{reverse('practice:attendance', args=[token])}"
+    before, after = _page_parts(
+        settings.DUET["BASE_URL"], translation.get_language(), get_script_prefix()
+    )
+    return f"{before}{token}{after}"
+
+
+@lru_cache(maxsize=20)
+def _page_parts(base_url: str, *depends_on: str | None) -> tuple[str, str]:  # noqa: ARG001
+    """A page's address before and after its token; it may depend on language and mount."""
+    before, _, after = reverse("practice:attendance", args=[_ANY_TOKEN]).partition(_ANY_TOKEN)
+    return f"{base_url}{before}", after
 
 
 def _language(language: str, practice: Practice) -> str:
@@ -276,7 +306,7 @@ def _language(language: str, practice: Practice) -> str:
 def _sender_name(practice: Practice) -> str:
     """The name that the practice goes by in messages, if it reveals nothing."""
     name = cleaned(practice.neutral_name)
-    return _("Appointments") if not name or neutral.reveals(name) else name
+    return _("Appointments") if not name or _reveals(name) else name
 
 
 def _span(attendance: Attendance) -> str:
@@ -325,7 +355,7 @@ def _place(appointment: Appointment) -> str:
 def _place_text(appointment: Appointment) -> str:
     service = appointment.service
     text = appointment.counselor.video_url if _by_video(service) else service.place_text
-    return "" if neutral.reveals(text) else text.strip()
+    return "" if _reveals(text) else text.strip()
 
 
 def _by_video(service: Service) -> bool:
