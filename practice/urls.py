@@ -60,6 +60,9 @@ api: list[URLPattern] = [
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", include(api)),
+    # The API answers in its own words, also where there is nothing.
+    re_path(r"^api/v1/", doors.public(Unknown.as_view()), name="api-unknown"),
     path("", public.home, name="home"),
     path("book/", public.book, name="book"),
     path("book/hold/", booking.hold, name="hold"),
@@ -87,9 +90,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("desk/appointments/<uuid:pk>/move/", by_hand.move, name="desk-move"),
     path("desk/appointments/<uuid:pk>/close/", appointment.close, name="desk-close"),
     path("desk/attendances/<uuid:pk>/open-gate/", appointment.open_gate, name="desk-open-gate"),
-    path("api/v1/", include(api)),
-    # The API answers in its own words, also where there is nothing.
-    re_path(r"^api/v1/", doors.public(Unknown.as_view()), name="api-unknown"),
     path("api/schema/", doors.public(schema.Schema.as_view()), name="api-schema"),
     path("api/docs/", schema.docs, name="api-docs"),
 ]

@@ -6,6 +6,7 @@ is asked for is refused, and never turned into one.
 
 import re
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -38,12 +39,16 @@ class _Cleaned(serializers.Field[Any, Any, Any, Any]):
         """The form field that decides."""
         raise NotImplementedError
 
+    @cached_property
+    def _ruling(self) -> forms.Field:
+        return self.form_field()
+
     def to_internal_value(self, data: Any) -> Any:
         """Refuses (ValidationError) what isn't a text, and what the form field refuses."""
         if not isinstance(data, str):
             raise serializers.ValidationError(_("This has to be a text."))
         try:
-            return self.form_field().clean(data)
+            return self._ruling.clean(data)
         except FormError as refused:
             raise serializers.ValidationError(refused.messages) from None
 

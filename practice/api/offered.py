@@ -1,6 +1,7 @@
 """What can be booked, and when: public, and the same for everybody."""
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from django.http import Http404
@@ -248,17 +249,18 @@ def a_counselor(offered: Terms, slug: str | None) -> Counselor | None:
 
 def slots(found: list[offers.OpenTime], minutes: int, zone: str) -> list[dict[str, object]]:
     """Open times as the API writes them, in the zone that was asked for."""
-    there, length = wall.zone_info(zone), timedelta(minutes=minutes)
+    length = timedelta(minutes=minutes)
     return [
         {
-            "start": one.start.astimezone(there).isoformat(),
-            "end": (one.start + length).astimezone(there).isoformat(),
+            "start": local(one.start, zone),
+            "end": local(one.start + length, zone),
             "counselors": [offered.slug for offered in one.offered],
         }
         for one in found
     ]
 
 
+@lru_cache(maxsize=16_384)
 def local(moment: datetime, zone: str) -> str:
     """An instant with the offset that the zone has then."""
     return moment.astimezone(wall.zone_info(zone)).isoformat()

@@ -1,6 +1,5 @@
 """What a booking is made under: the practice's own settings as they stand, in one statement."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,6 +12,7 @@ from clients.queries.keys import INDEX_KEY
 from practice.models import Consent, Counselor, Practice, Question, ReminderRule, Service
 
 Row = TypeVar("Row", bound=Model)
+_Offering = tuple[dict[str, Any], dict[str, Any]]
 
 # Rows as JSON, so that rows of seven tables fit into one. What a client typed isn't among them.
 _TERMS = f"""
@@ -41,7 +41,8 @@ class Terms:
 
     practice: Practice
     service: Service
-    counselors: tuple[Counselor, ...]
+    # Of those who offer it the rows as they came: mostly one of them is wanted.
+    offered_by: tuple[_Offering, ...]
     questions: tuple[Question, ...]
     consents: tuple[Consent, ...]
     reminders: tuple[ReminderRule, ...]
@@ -49,20 +50,28 @@ class Terms:
 
     def counselor(self, slug: str) -> Counselor | None:
         """The one of this slug, if they offer the service."""
-        return next((one for one in self.counselors if one.slug == slug), None)
+        return self._one("slug", slug)
 
     def counselor_of(self, pk: UUID) -> Counselor:
         """The one of this id. Refuses (LookupError) who doesn't offer the service."""
-        found = next((one for one in self.counselors if one.pk == pk), None)
+        found = self._one("id", str(pk))
         if found is None:
             raise LookupError("This counselor doesn't offer the service.")
         return found
+
+    def _one(self, column: str, value: str) -> Counselor | None:
+        for counselor, member in self.offered_by:
+            if counselor[column] == value:
+                found = from_json(Counselor, counselor)
+                found.member = from_json(Member, member)
+                return found
+        return None
 
 
 def of_public(slug: str) -> tuple[Practice | None, Terms | None]:
     """The practice, and the terms of a public service that somebody offers; None where none is."""
     practice, terms = _load(_PUBLIC, slug)
-    return practice, terms if terms and terms.counselors else None
+    return practice, terms if terms and terms.offered_by else None
 
 
 def of(service_id: UUID) -> Terms:
@@ -85,19 +94,12 @@ def _load(statement: str, asked: str | UUID) -> tuple[Practice | None, Terms | N
     return practice, Terms(
         practice=practice,
         service=from_json(Service, row[1]),
-        counselors=tuple(_counselors(row[2] or ())),
+        offered_by=tuple(row[2] or ()),
         questions=tuple(from_json(Question, one) for one in row[3] or ()),
         consents=tuple(from_json(Consent, one) for one in row[4] or ()),
         reminders=tuple(from_json(ReminderRule, one) for one in row[5] or ()),
         index_key=from_json(DataKey, row[6]) if row[6] else None,
     )
-
-
-def _counselors(rows: Iterable[tuple[dict[str, Any], dict[str, Any]]]) -> Iterable[Counselor]:
-    for counselor, member in rows:
-        found = from_json(Counselor, counselor)
-        found.member = from_json(Member, member)
-        yield found
 
 
 def from_json(model: type[Row], told: dict[str, Any]) -> Row:
