@@ -143,9 +143,7 @@ def _with_the_fairest(
     take: Callable[[Counselor, offers.Offered], Taken],
 ) -> Taken:
     """Take a start with the first of those who offer it whose time is still free."""
-    found = offers.offers_at(service=service, counselor=counselor, start=start, now=now)
-    if not found:
-        raise _why_not_offered(service, counselor, start, now)
+    found = _offered(service, counselor, start, now)
     for offered in offers.fairest(offered=found, start=start, zone=zone):
         one = counselor or who(offered.counselor)
         try:
@@ -157,15 +155,34 @@ def _with_the_fairest(
     raise SlotTaken
 
 
-def _why_not_offered(
-    service: Service, counselor: Counselor | None, start: datetime, now: datetime
-) -> Exception:
-    """Taken, if it lies on the grid of the hours and only somebody's time stands in the way."""
+def _offered(
+    service: Service,
+    counselor: Counselor | None,
+    start: datetime,
+    now: datetime,
+    moving: UUID | None = None,
+) -> tuple[offers.Offered, ...]:
+    """Who offers this start. Refuses (SlotTaken) one that somebody has, (NotOffered) any other."""
+    # Twice: whoever had it may leave between the two looks, and then it is to be had.
+    for _ in range(2):
+        found = offers.offers_at(
+            service=service, counselor=counselor, start=start, now=now, moving=moving
+        )
+        if found:
+            return found
+        if start > now and _is_busy(service, counselor, start):
+            raise SlotTaken
+    raise NotOffered
+
+
+def _is_busy(service: Service, counselor: Counselor | None, start: datetime) -> bool:
+    """Whether somebody's time stands in the way; hours and grid aren't asked."""
     asked = [counselor] if counselor else list(service.counselors.public())
-    busy = Appointment.objects.filter(
-        counselor__in=asked, blocked__overlap=_blocked(service, start)
-    ).exclude(state=Appointment.State.CANCELLED)
-    return SlotTaken() if busy.exists() and start > now else NotOffered()
+    return (
+        Appointment.objects.filter(counselor__in=asked, blocked__overlap=_blocked(service, start))
+        .exclude(state=Appointment.State.CANCELLED)
+        .exists()
+    )
 
 
 def _period(service: Service, start: datetime) -> DateTimeTZRange:
@@ -428,13 +445,7 @@ def book_by_hand(
     overbook, (PartnerNotExpected) two where one person comes. One of `request` and `case`.
     """
     _check_partner_expected(service, request)
-    offered = (
-        ()
-        if beside
-        else offers.offers_at(service=service, counselor=counselor, start=start, now=now)
-    )
-    if not beside and not offered:
-        raise _why_not_offered(service, counselor, start, now)
+    offered = () if beside else _offered(service, counselor, start, now)
     if (request is None) == (case is None):
         raise ValueError("Book for a new client or for a case.")
     persons: list[Person] = []
@@ -645,11 +656,7 @@ def move(
         return Changed(appointment, on_its_way=False)
     service, counselor = appointment.service, appointment.counselor
     if beside is None:
-        offered = offers.offers_at(
-            service=service, counselor=counselor, start=start, now=now, moving=appointment.pk
-        )
-        if not offered:
-            raise _why_not_offered(service, counselor, start, now)
+        offered = _offered(service, counselor, start, now, moving=appointment.pk)
         appointment.offered_under, appointment.override_reason = offered[0].hours_version, ""
     else:
         appointment.offered_under, appointment.override_reason = None, beside.reason

@@ -98,7 +98,8 @@ def test_pages_hold_each_row_once_whatever_comes_in_between(
 ) -> None:
     sign_in(api, make.owner())
     whole = ids(api.get("appointments/", WEEK | {"ordering": ordering}))
-    seen, path = [], None
+    seen: list[str] = []
+    path: str | None = None
     while len(seen) < 10:
         asked = WEEK | {"page_size": "1", "ordering": ordering}
         answer = api.client.get(path) if path else api.get("appointments/", asked)

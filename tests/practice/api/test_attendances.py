@@ -1,5 +1,6 @@
 """An attendee's own part through the API: as on their page, and no more."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -115,12 +116,13 @@ def test_unknown_and_ended_links_look_alike(
 ) -> None:
     clock(START + timedelta(days=3))
     unknown = "A" * 22
-    for call in (
+    calls: list[Callable[[str], Any]] = [
         lambda token: api.get(f"attendances/{token}/"),
         lambda token: api.post(f"attendances/{token}/confirm/", {}),
         lambda token: api.post(f"attendances/{token}/move/", {"start": START.isoformat()}),
         lambda token: api.post(f"attendances/{token}/cancel/", {}),
-    ):
+    ]
+    for call in calls:
         ended, never = call(tokens[0]), call(unknown)
         assert ended.status_code == never.status_code == 404
         assert ended.json() == never.json()

@@ -22,6 +22,7 @@ from practice.models import (
     Question,
     Service,
 )
+from practice.queries import offers
 from tests import factories as make
 from tests.practice.api.bodies import ANA, BEN, booking
 from tests.practice.api.conftest import Caller
@@ -339,3 +340,16 @@ def test_a_booking_takes_six_statements_however_many_come_and_are_reminded(
         assert api.book(booking(**more)).status_code == 201
     statements = [one["sql"] for one in ran.captured_queries if "SAVEPOINT" not in one["sql"]]
     assert len(statements) == 6, statements
+
+
+def test_a_time_whose_taker_leaves_between_two_looks_is_booked(
+    api: Caller, talk: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, looks = offers.offers_at, []
+
+    def taken_at_first(**asked: Any) -> Any:
+        looks.append(asked)
+        return look(**asked) if len(looks) > 1 else ()
+
+    monkeypatch.setattr(offers, "offers_at", taken_at_first)
+    assert api.book(booking()).status_code == 201
