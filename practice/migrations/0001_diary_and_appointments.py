@@ -711,7 +711,6 @@ class Migration(migrations.Migration):
             index=models.Index(
                 models.F("counselor"),
                 models.F("blocked__endswith"),
-                condition=models.Q(("state", "cancelled"), _negated=True),
                 name="duet_appointment_counselor",
             ),
         ),
@@ -730,7 +729,6 @@ class Migration(migrations.Migration):
             model_name="appointment",
             index=models.Index(
                 models.F("period__endswith"),
-                condition=models.Q(("state", "cancelled"), _negated=True),
                 name="duet_appointment_ends",
             ),
         ),

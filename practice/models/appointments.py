@@ -157,12 +157,11 @@ class Appointment(models.Model):
                 fields=["held_until"],
                 condition=Q(state="held"),
             ),
-            # What still takes up time from a moment on, without reading what has long been over.
+            # What ends after a moment, without reading what has long been over.
             models.Index(
                 F("counselor"),
                 F("blocked__endswith"),
                 name="duet_appointment_counselor",
-                condition=~Q(state="cancelled"),
             ),
             models.Index(
                 F("room"),
@@ -170,11 +169,7 @@ class Appointment(models.Model):
                 name="duet_appointment_room",
                 condition=~Q(state="cancelled") & Q(room__isnull=False),
             ),
-            models.Index(
-                F("period__endswith"),
-                name="duet_appointment_ends",
-                condition=~Q(state="cancelled"),
-            ),
+            models.Index(F("period__endswith"), name="duet_appointment_ends"),
             # The few rows that the exclusion constraint doesn't know, and the guard asks for.
             models.Index(
                 name="duet_appointment_overbooked",

@@ -83,6 +83,8 @@ def beginning(actor: Actor, low: datetime, high: datetime) -> QuerySet[Appointme
         period__startswith__gte=low,
         period__startswith__lt=high,
         period__overlap=DateTimeTZRange(low, high),
+        # Said in the words of either index, of one counselor's and of everybody's.
+        period__endswith__gt=low,
         blocked__endswith__gt=low,
     )
 
