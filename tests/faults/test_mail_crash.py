@@ -19,6 +19,7 @@ import pytest
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
+from clients.actions import delivery
 from clients.models import AuditEntry, Message
 from clients.rules.ledger import LEASE
 from config.embedded import Embedded
@@ -30,7 +31,7 @@ from tests.smtp_peer import Peer
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
-LETTERS, CLAIM = 50, 20
+LETTERS = 50
 # In the middle of the second claim.
 DEADLY = 32
 KEYS = ("DUET_SECRET_KEY_FILE", "DUET_NOTES_KEY_FILE")
@@ -134,7 +135,7 @@ def test_when_the_power_fails_all_that_may_have_left_is_marked(
     marked = {
         f"<{message.pk}@elm.example.org>" for message in Message.objects.exclude(uncertain_at=None)
     }
-    assert sum(copies.values()) - LETTERS <= CLAIM
+    assert sum(copies.values()) - LETTERS <= delivery._MOST
     assert bool(doubled - marked) is not noticed
 
 
