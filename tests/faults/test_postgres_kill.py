@@ -10,7 +10,7 @@ from tests.faults.whole_site import LONG, POSTGRES, WholeSite
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(600)]
 
-KILLS = 6 if LONG else 1
+KILLS = 4 if LONG else 1
 LETTERS = 300 if LONG else 60
 
 

@@ -107,7 +107,7 @@ def test_killed_between_commit_and_answer_the_same_key_finds_the_booking(whole: 
 
 def test_gunicorn_killed_under_load_loses_nothing_that_it_acknowledged(whole: WholeSite) -> None:
     with Load(whole, whole.talk()) as load:
-        for _ in range(5 if LONG else 1):
+        for _ in range(3 if LONG else 1):
             assert load.goes_on()
             whole.kill(WEB)
         assert load.goes_on()

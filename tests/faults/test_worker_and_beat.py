@@ -1,7 +1,6 @@
 """Beat away, beat and workers there several times, and one task twice at the same time."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -16,7 +15,6 @@ from config.celery import app
 from config.children import wait_until
 from practice.models import Appointment
 from tests import factories as make
-from tests.config.running import ROOT
 from tests.faults.whole_site import BEAT, LONG, WORKER, WholeSite
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(240)]
@@ -66,13 +64,7 @@ def test_a_beat_that_starts_rings_at_once_so_that_dying_often_does_not_silence_i
 @contextmanager
 def another(whole: WholeSite, program: supervisor.Program) -> Iterator[None]:
     """One more process of the site's, beside those that the supervisor keeps."""
-    process = subprocess.Popen(
-        program.command,
-        cwd=ROOT,
-        env=whole.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = whole.start(program)
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ auditor speak of what the site's processes wrote.
 import json
 import os
 import signal
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -28,12 +29,13 @@ from psycopg.conninfo import conninfo_to_dict
 
 from clients.actions import audit as actions
 from clients.models import Message
+from config import supervisor
 from config.children import wait_until
 from config.redis_urls import broker_url
 from practice.models import Appointment, Attendance, Counselor, Service
 from practice.queries import invariants
 from tests import factories as make
-from tests.config.running import Site, environment, living
+from tests.config.running import ROOT, Site, environment, living
 from tests.smtp_peer import Peer
 
 LONG = os.environ.get("FAULTS") == "long"
@@ -210,11 +212,6 @@ class WholeSite:
             next_try_at=timezone.now() - timedelta(seconds=1)
         )
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """For a process that is to be one of the site's."""
-        return environment(**{**self.names, **self.site.state.environment})
-
     # --- its processes -----------------------------------------------------------------------
 
     def ring(self, times: int = 1, task: str = "practice.tasks.send_due") -> None:
@@ -240,6 +237,16 @@ class WholeSite:
     def redis(self) -> str:
         """The word for Redis: it is one of the two, whichever this host has."""
         return "redis" if self.site.child("redis") else "valkey"
+
+    def start(self, program: supervisor.Program) -> subprocess.Popen[bytes]:
+        """Start one more process of the site's, which the supervisor knows nothing of."""
+        return subprocess.Popen(
+            program.command,
+            cwd=ROOT,
+            env=environment(**{**self.names, **self.site.state.environment}),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     @contextmanager
     def frozen(self, *words: str) -> Iterator[None]:
