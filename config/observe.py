@@ -10,7 +10,7 @@ from time import perf_counter
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from config import metrics
 
@@ -44,6 +44,10 @@ class Observed:
                     status=response.status_code,
                     ms=round(seconds * 1000, 1),
                 )
+        if request.method == "HEAD" and isinstance(response, HttpResponse):
+            # The server would leave the body out too, and complain that there is one.
+            response.headers.setdefault("Content-Length", str(len(response.content)))
+            response.content = b""
         response["X-Request-ID"] = request_id
         return response
 

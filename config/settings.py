@@ -168,7 +168,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     # A belt only: each view's own door decides, and marks public pages `login_not_required`.
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "config.sign_in.Belt",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

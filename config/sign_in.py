@@ -1,9 +1,11 @@
 """Sign-in of members, with limits on tries that do not tell which accounts exist."""
 
 import unicodedata
+from collections.abc import Callable
 
+from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from clients import limits
 from clients.limits import Limit, TooMany
@@ -14,6 +16,25 @@ BY_ADDRESS = Limit("sign_in_address", 60, 900)
 BY_NAME_AND_ADDRESS = Limit("sign_in_both", 10, 900)
 # One name from everywhere.
 BY_NAME = Limit("sign_in_name", 100, 900)
+
+
+class Belt(LoginRequiredMiddleware):
+    """Django's own, but what is public is let through before anybody asks who is signed in.
+
+    Else a session's cookie would cost public answers a statement each, and shared caches their use.
+    """
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view_func: Callable[..., HttpResponseBase],
+        view_args: tuple[object, ...],
+        view_kwargs: dict[str, object],
+    ) -> HttpResponseBase | None:
+        """None, or the way to the sign-in page."""
+        if not getattr(view_func, "login_required", True):
+            return None
+        return super().process_view(request, view_func, view_args, view_kwargs)
 
 
 class SignIn(LoginView):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -15,9 +15,9 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_GET, require_POST, require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
-from psycopg.errors import IdleInTransactionSessionTimeout
 
 from clients import doors, limits
+from clients.api import problems
 from config import mailbox
 from config import metrics as figures
 
@@ -127,15 +127,15 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # no
 def server_error(_request: HttpRequest) -> HttpResponse:
     """The last resort: 503 while the database is away or too busy, 500 for a fault of ours."""
     error = sys.exc_info()[1]
-    away = isinstance(error, OperationalError | InterfaceError) or (
-        # Also one of its time-outs, but of a kind of its own.
-        error is not None and isinstance(error.__cause__, IdleInTransactionSessionTimeout)
-    )
+    away = error is not None and problems.is_away(error)
     try:
         page = str(render_to_string("503.html" if away else "500.html"))
     except Exception:
         page = "A moment, please: something broke on our side."
     response = HttpResponse(page, status=503 if away else 500)
+    # It may stand where somebody's own page would.
+    response["Cache-Control"] = "no-store"
+    response["Referrer-Policy"] = "no-referrer"
     if away:
         response["Retry-After"] = "10"
     return response

@@ -19,13 +19,14 @@ from gunicorn import util
 from gunicorn.workers import gthread
 
 MOST_HEAD = 64 * 1024
-# More than Django reads of a form (DATA_UPLOAD_MAX_MEMORY_SIZE): nothing of ours is larger.
-MOST_BODY = 2_621_440
+# A little more than the API reads, so that it can say itself what was too long.
+MOST_BODY = 1_200_000
 
 log = logging.getLogger("config.worker")
 
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length[ \t]*:[ \t]*([0-9]{1,12})[ \t]*(?=\r\n)")
 _ANY_LENGTH = re.compile(rb"(?i)\r\n(?:content-length|transfer-encoding)[ \t]*:")
+_CHUNKED = re.compile(rb"(?i)\r\ntransfer-encoding[ \t]*:")
 _EXPECT = re.compile(rb"(?i)\r\nexpect[ \t]*:[^\r\n]*")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 # What a new connection is given to say something before it has to wait with the others.
@@ -165,10 +166,12 @@ def _is_whole(sock: Any, arriving: _Arriving) -> bool:
 def _body_length(arriving: _Arriving) -> int:
     """How long the body says it is; 0 where gunicorn's parser has to judge.
 
-    A chunked body isn't waited for: no page of ours reads one, and gunicorn throws it away.
+    A chunked body is refused: nobody can say when it is whole, and Django would read none of it.
     """
     head = bytes(arriving.data[: arriving.head_ends])
     lengths = _LENGTH.findall(head)
+    if _CHUNKED.search(head):
+        raise _Refused(400, "Bad Request") if lengths else _Refused(411, "Length Required")
     if len(lengths) != 1 or len(_ANY_LENGTH.findall(head)) != 1:
         return 0
     length = int(lengths[0])

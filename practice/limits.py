@@ -14,6 +14,8 @@ _OPEN_HOLDS = 2
 BOOKINGS = Limit("bookings", 30, 3600)
 # What the API tells anybody: a widget asks a few times for each visitor.
 READS = Limit("reads", 600, 300)
+# Calls of the API that ask for a booking, with mistakes in them or sent again.
+BOOKING_TRIES = Limit("booking_tries", 300, 3600)
 # Links that nobody has: 128 bits can't be guessed, and this keeps the guessing cheap for us.
 UNKNOWN_LINKS = Limit("unknown_links", 60, 600)
 

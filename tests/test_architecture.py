@@ -30,6 +30,7 @@ NO_ACTIONS = {
     "clients.actions.messages.due_lately": "a step inside an action's transaction",
     "clients.actions.messages.ring": "rings the bell and writes no row",
     "clients.actions.people.index_rows": "computes rows for an action to write",
+    "clients.actions.messages.lock": "a step inside an action's transaction",
     "clients.actions.messages.new_rows": "makes rows for an action to write",
     "clients.actions.rows.insert": "a step inside an action's transaction",
     "practice.actions.booking.token_hash": "computes",

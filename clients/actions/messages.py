@@ -126,6 +126,16 @@ def due_lately(*, addresses: Mapping[UUID, bytes], now: datetime) -> dict[UUID, 
     return found
 
 
+def lock(*, subject_kind: str, subject_ids: Iterable[UUID]) -> None:
+    """Lock all rows of these subjects in order of id until the transaction ends.
+
+    A step of whoever changes the plans of several: one subject after the other would cross the
+    order in which a sender locks what it marks.
+    """
+    found = Message.objects.filter(subject_kind=subject_kind, subject_id__in=list(subject_ids))
+    list(found.select_for_update().order_by("pk").values_list("pk"))
+
+
 @transaction.atomic
 def replan(
     *,

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+from django.utils.http import parse_header_parameters
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -46,10 +48,11 @@ class StrictJSONParser(BaseParser):
             raise ParseError(refused.sentence) from None
 
     def _check_headers(self, request: Request, media_type: str) -> None:
-        encoding = request.headers.get("Content-Encoding", "identity")
-        charset = media_type.lower().partition("charset=")[2].strip(' "')
-        if encoding.lower() != "identity" or charset not in ("", "utf-8", "utf8"):
+        _sort, parameters = parse_header_parameters(media_type)
+        if parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
             raise UnsupportedMediaType(media_type)
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise UnsupportedMediaType(media_type, _("Please send the body plain, not packed."))
 
 
 class AlwaysFirst(BaseContentNegotiation):

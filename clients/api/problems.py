@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ from clients import limits
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
+# Nobody reads more, and a short body could otherwise ask for a very long answer.
+_MOST_FIELDS: Final = 50
 # A database that restarts is back within seconds.
 _COME_BACK: Final = 5
 
@@ -89,7 +92,7 @@ def invalid(errors: Mapping[str, list[str]], *, status: int = 422) -> Problem:
 
 def refused_fields(error: exceptions.ValidationError) -> dict[str, list[str]]:
     """The sentences of a serializer's errors by their fields' paths."""
-    return dict(_flat(error.detail))
+    return dict(islice(_flat(error.detail), _MOST_FIELDS))
 
 
 def answer(error: Exception, context: Mapping[str, Any]) -> Response:
@@ -104,16 +107,21 @@ def answer(error: Exception, context: Mapping[str, Any]) -> Response:
     return problem.answer()
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether it is the database that is away, or too busy to answer in time."""
+    return isinstance(error, OperationalError | InterfaceError) or isinstance(
+        # Also one of its time-outs, but of a kind of its own.
+        error.__cause__,
+        IdleInTransactionSessionTimeout,
+    )
+
+
 def _problem(error: Exception) -> Problem | None:
     if isinstance(error, Problem):
         return error
     if isinstance(error, limits.TooMany):
         return Problem("too_many", 429, headers={"Retry-After": str(error.retry_after)})
-    if isinstance(error, OperationalError | InterfaceError) or isinstance(
-        # Also one of the database's time-outs, but of a kind of its own.
-        error.__cause__,
-        IdleInTransactionSessionTimeout,
-    ):
+    if is_away(error):
         return Problem("away", 503, headers={"Retry-After": str(_COME_BACK)})
     if isinstance(error, Http404):
         return Problem("not_found", 404)

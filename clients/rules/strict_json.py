@@ -8,6 +8,7 @@ from typing import NoReturn
 
 LARGEST_BODY = 1_048_576  # bytes
 DEEPEST = 32
+MOST_VALUES = 10_000  # checking each of them takes time, which a short text could buy cheaply
 LARGEST_WHOLE = 2**53  # what JavaScript, and so most senders, can count to
 
 # PostgreSQL stores neither: the driver would raise long after anybody could say what was wrong.
@@ -25,8 +26,9 @@ class Refused(Exception):
 def loads(body: bytes) -> object:
     """The value that a JSON text in UTF-8 stands for.
 
-    Refuses (Refused) more than 1 MB, other encodings, more than 32 levels, a name given twice in
-    one object, NaN and numbers that aren't finite, whole numbers past 2**53, surrogates and NUL.
+    Refuses (Refused) more than 1 MB, other encodings, more than 32 levels or 10,000 values, a name
+    given twice in one object, NaN and numbers that aren't finite, whole numbers past 2**53,
+    surrogates and NUL.
     Python's own parser lets all of these pass, or raises RecursionError.
     """
     if len(body) > LARGEST_BODY:
@@ -79,8 +81,11 @@ def _whole(text: str) -> int | float:
 
 def _check(value: object) -> None:
     """Refuses what is too deep or can't be stored, level by level and without recursion."""
-    level = [value]
+    level, values = [value], 0
     for _ in range(DEEPEST):
+        values += len(level)
+        if values > MOST_VALUES:
+            raise Refused(f"The text holds more than {MOST_VALUES} values.")
         for text in _texts(level):
             if _UNSTORABLE.search(text):
                 raise Refused("A text holds characters that can't be stored.")

@@ -163,26 +163,14 @@ def _offered(
     moving: UUID | None = None,
 ) -> tuple[offers.Offered, ...]:
     """Who offers this start. Refuses (SlotTaken) one that somebody has, (NotOffered) any other."""
-    # Twice: whoever had it may leave between the two looks, and then it is to be had.
-    for _ in range(2):
-        found = offers.offers_at(
-            service=service, counselor=counselor, start=start, now=now, moving=moving
-        )
-        if found:
-            return found
-        if start > now and _is_busy(service, counselor, start):
-            raise SlotTaken
-    raise NotOffered
-
-
-def _is_busy(service: Service, counselor: Counselor | None, start: datetime) -> bool:
-    """Whether somebody's time stands in the way; hours and grid aren't asked."""
-    asked = [counselor] if counselor else list(service.counselors.public())
-    return (
-        Appointment.objects.filter(counselor__in=asked, blocked__overlap=_blocked(service, start))
-        .exclude(state=Appointment.State.CANCELLED)
-        .exists()
+    found = offers.offers_at(
+        service=service, counselor=counselor, start=start, now=now, moving=moving
     )
+    if found:
+        return found
+    if offers.would_be_offered(service=service, counselor=counselor, start=start, now=now):
+        raise SlotTaken
+    raise NotOffered
 
 
 def _period(service: Service, start: datetime) -> DateTimeTZRange:

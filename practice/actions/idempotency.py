@@ -28,7 +28,7 @@ def book_once(
     key_hash: bytes,
     body_hash: bytes,
     book: Callable[[BookedOnce], Booked],
-    by: Actor,  # noqa: ARG001 - every action says by whom; `book` records it
+    by: Actor,
     now: datetime,
 ) -> Once:
     """Book by `book` unless this key has booked in the last 24 hours; then say what it booked.
@@ -47,7 +47,7 @@ def book_once(
             raise
     if known.created_at <= now - KEPT:
         known.delete()
-        return Once(book(row).attendances[0], repeated=False)
+        return book_once(key_hash=key_hash, body_hash=body_hash, book=book, by=by, now=now)
     if bytes(known.body_hash) != body_hash:
         raise KeyReused
     return Once(known.attendance, repeated=True)

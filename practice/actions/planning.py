@@ -84,6 +84,7 @@ def replan(*, appointment: Appointment, reason: str, by: Actor, now: datetime) -
         .select_related("person__key")
         .order_by("pk")
     )
+    messages.lock(subject_kind=SUBJECT, subject_ids=[one.pk for one in attendances])
     told = _told_versions(attendances)
     quiet = _quiet_hours(attendances)
     leads = reminder_leads(appointment)

@@ -27,7 +27,7 @@ from practice.actions.guard import SlotTaken
 from practice.api import fields, offered, schema
 from practice.forms.booking import TEXT_LIMIT, ConsentBox, question_field
 from practice.forms.fields import phone_field
-from practice.limits import BOOKINGS, HOLDS, open_holds
+from practice.limits import BOOKING_TRIES, BOOKINGS, HOLDS, open_holds
 from practice.models import (
     Appointment,
     Attendance,
@@ -104,10 +104,8 @@ class BookingIn(Strict):
     person = PersonIn()
     partner = PartnerIn(required=False, allow_null=True)
     partner_safe_to_invite = fields.Flag(default=False)
-    answers = serializers.DictField(
-        child=fields.Text(limit=TEXT_LIMIT), required=False, default=dict
-    )
-    consents = ConsentIn(many=True, required=False, default=list)
+    answers = fields.Few(child=fields.Text(limit=TEXT_LIMIT), required=False, allow_null=True)
+    consents = ConsentIn(many=True, required=False, max_length=fields.FEW)  # type: ignore[call-arg]
     from_article = fields.Slug(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -158,9 +156,10 @@ class Holds(Endpoint):
                 raise gone(refused, under.service, counselor, start, zone, now) from None
             place.belongs_to(held.token)
         appointment = held.appointment
+        until = appointment.held_until or now
         told = {
             "hold": held.token,
-            "expires_at": appointment.held_until,
+            "expires_at": offered.local(until, zone),
             "start": offered.local(appointment.starts_at, zone),
             "end": offered.local(appointment.ends_at, zone),
             "counselor": appointment.counselor.slug,
@@ -185,7 +184,7 @@ class Hold(Endpoint):
 class Bookings(Endpoint):
     """Book a time for one or two."""
 
-    limits: ClassVar = {"POST": BOOKINGS}
+    limits: ClassVar = {"POST": BOOKING_TRIES}
 
     @schema.described(
         parameters=[
@@ -216,7 +215,7 @@ class Bookings(Endpoint):
             )
         except idempotency.KeyReused:
             sentence = _("This key came before with another body. Make a new one.")
-            raise problems.Problem("key_reused", 422, detail=sentence) from None
+            raise problems.Problem("key_reused", 422, sentence) from None
         response = offered.private(Response(_booked(once.attendance), 201))
         if once.repeated:
             response["Idempotency-Replayed"] = "true"
@@ -237,6 +236,8 @@ class Bookings(Endpoint):
         wanted = self.body(BookingIn)
         about = _about_hold(wanted, now) if wanted.get("hold") else _about_start(wanted)
         request = _request(wanted, about.under)
+        # Only what would be booked counts; who sends it again is answered all the same.
+        limits.check(self.request._request, BOOKINGS)
         try:
             if about.hold:
                 booked = booking.book(
@@ -309,8 +310,8 @@ def _request(wanted: dict[str, Any], under: Terms) -> booking.Request:
         booker=booker,
         partner=_person("partner", partner, wanted["person"], region, errors) if partner else None,
         partner_safe_to_invite=wanted["partner_safe_to_invite"],
-        answers=dict(_answers(wanted["answers"], under.questions, errors)),
-        consents=list(_agreed(wanted["consents"], under.consents, errors)),
+        answers=dict(_answers(wanted.get("answers") or {}, under.questions, errors)),
+        consents=list(_agreed(wanted.get("consents") or [], under.consents, errors)),
         from_article=wanted.get("from_article") or "",
     )
     if errors:
@@ -361,6 +362,8 @@ def _agreed(
 ) -> Iterator[Consent]:
     """The texts that were agreed to, in the version in force; as `_answers`."""
     versions = {one["slug"]: one["version"] for one in said}
+    if len(versions) < len(said):
+        errors["consents"] = [_("A text stands here twice.")]
     for unknown in list(versions.keys() - {one.slug for one in consents})[:20]:
         errors[f"consents.{unknown}"] = [_("There is no such text.")]
     for one in consents:

@@ -23,6 +23,8 @@ from practice.forms import fields
 
 Schema = dict[str, Any]
 _MANY = 999_999_999
+# More answers and consents than anybody is asked for.
+FEW = 100
 _WHOLE = re.compile(r"-?\d{1,9}", re.ASCII)
 
 
@@ -253,3 +255,13 @@ class Cursor(_Cleaned):
             return datetime.fromisoformat(start), UUID(pk)
         except (signing.BadSignature, ValueError, TypeError):
             raise serializers.ValidationError(_("Begin with the first page again.")) from None
+
+
+class Few(serializers.DictField):
+    """A few values under names that the practice chose."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuses (ValidationError) more than a form would ever hold, before looking at each."""
+        if isinstance(data, dict) and len(data) > FEW:
+            raise serializers.ValidationError(_("There are too many of these."))
+        return super().to_internal_value(data)

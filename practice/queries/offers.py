@@ -40,7 +40,7 @@ SELECT c.id, c.slug, c.hours_version,
               FROM duet_practice_appointment a
              WHERE a.counselor_id = c.id AND a.blocked && %(window)s::tstzrange
                AND upper(a.blocked) > lower(%(window)s::tstzrange)
-               AND a.state <> 'cancelled' AND a.id <> %(moving)s
+               AND NOT %(if_free)s AND a.state <> 'cancelled' AND a.id <> %(moving)s
                AND NOT (a.state = 'held'
                         AND (a.held_until <= %(now)s OR a.hold_hash = %(hold_hash)s))
             UNION ALL
@@ -52,7 +52,7 @@ SELECT c.id, c.slug, c.hours_version,
     SELECT array_agg(floor(date_part('epoch', lower(r.period)) / 60)::int) AS starts,
            array_agg(ceil(date_part('epoch', upper(r.period)) / 60)::int) AS ends
       FROM duet_practice_appointment r
-     WHERE {needs_room} AND r.room_id = c.room_id AND r.counselor_id <> c.id
+     WHERE NOT %(if_free)s AND {needs_room} AND r.room_id = c.room_id AND r.counselor_id <> c.id
        AND r.period && %(window)s::tstzrange
        AND upper(r.period) > lower(%(window)s::tstzrange)
        AND r.state <> 'cancelled' AND r.id <> %(moving)s
@@ -193,6 +193,17 @@ def offers_at(
     return found[0].offered if found else ()
 
 
+def would_be_offered(
+    *, service: Service, counselor: Counselor | None, start: datetime, now: datetime
+) -> bool:
+    """Whether somebody would offer this start if nobody had an appointment or a hold."""
+    minute = wall.minute_floor(start)
+    window = (minute, minute + 1)
+    return wall.instant(minute) == start and bool(
+        _open(service, counselor, window, now, None, None, if_free=True)
+    )
+
+
 def next_times(
     *,
     service: Service,
@@ -250,8 +261,11 @@ def _open(
     now: datetime,
     hold_hash: bytes | None,
     moving: UUID | None,
+    *,
+    if_free: bool = False,
 ) -> list[OpenTime]:
     asked = {
+        "if_free": if_free,
         "service": service.pk,
         "counselor": counselor.pk if counselor else None,
         "needs_room": service.place == Service.Place.ADDRESS,
@@ -283,6 +297,7 @@ def _load(
         cursor.execute(
             statement,
             {
+                "if_free": False,
                 **asked,
                 "now": now,
                 "hold_hash": hold_hash or b"",

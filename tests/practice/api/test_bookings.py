@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 from django.core import signing
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
+from clients.limits import Limit
 from clients.models import AuditEntry, Message, Person
 from practice.actions import booking as actions
 from practice.actions import idempotency
+from practice.api import bookings
 from practice.models import (
     Answer,
     Appointment,
@@ -19,6 +22,7 @@ from practice.models import (
     BookedOnce,
     Consent,
     ConsentGiven,
+    Counselor,
     Question,
     Service,
 )
@@ -342,14 +346,49 @@ def test_a_booking_takes_six_statements_however_many_come_and_are_reminded(
     assert len(statements) == 6, statements
 
 
-def test_a_time_whose_taker_leaves_between_two_looks_is_booked(
+def test_a_time_whose_taker_leaves_meanwhile_was_taken_and_never_impossible(
     api: Caller, talk: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look, looks = offers.offers_at, []
+    """Whether it is called taken depends on the hours alone, which don't change in between."""
+    monkeypatch.setattr(offers, "offers_at", lambda **asked: ())
+    refused = api.book(booking())
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:duet:slot_taken")
 
-    def taken_at_first(**asked: Any) -> Any:
-        looks.append(asked)
-        return look(**asked) if len(looks) > 1 else ()
 
-    monkeypatch.setattr(offers, "offers_at", taken_at_first)
-    assert api.book(booking()).status_code == 201
+@pytest.mark.parametrize("time", ["08:00", "10:10", "18:00"])
+def test_beside_the_hours_nobody_learns_whether_somebody_comes(
+    api: Caller, talk: Service, iris: Counselor, time: str
+) -> None:
+    make.appointment(iris, talk, start=make.at(1, time))
+    refused = api.book(booking(start=make.at(1, time).isoformat()))
+    assert (refused.status_code, refused.json()["type"]) == (422, "urn:duet:not_offered")
+
+
+def test_a_short_body_cant_ask_for_minutes_of_work(api: Caller, talk: Service) -> None:
+    many: list[object] = [{} for _ in range(9_000)]
+    refused = api.book(booking(consents=many))
+    assert (refused.status_code, list(refused.json()["errors"])) == (422, ["consents"])
+    refused = api.book(booking(answers={f"q{number}": "x" for number in range(9_000)}))
+    assert (refused.status_code, list(refused.json()["errors"])) == (422, ["answers"])
+    refused = api.book(booking(consents=[1] * 20_000))
+    assert refused.status_code == 400
+    assert len(refused.content) < 1_000
+
+
+def test_a_text_agreed_to_twice_is_refused(api: Caller, talk: Service) -> None:
+    Consent.objects.create(service=talk, slug="c", version=1, text="Yes?", published_at=make.NOW)
+    twice = [{"slug": "c", "version": 2}, {"slug": "c", "version": 1}]
+    assert "consents" in api.book(booking(consents=twice)).json()["errors"]
+
+
+def test_past_the_limit_a_booking_is_still_answered_again(
+    api: Caller, talk: Service, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DUET = settings.DUET | {"THROTTLE": True}
+    cache.clear()
+    monkeypatch.setattr(bookings, "BOOKINGS", Limit("bookings", 1, 3600))
+    first = api.book(booking(), "first")
+    assert first.status_code == 201
+    assert api.book(booking(person={}), "with-a-mistake").status_code == 422
+    assert api.book(booking(), "first").json() == first.json()
+    assert api.book(booking(start=make.at(2).isoformat()), "second").status_code == 429
