@@ -188,6 +188,9 @@ TEMPLATES = [
     }
 ]
 
+# Ours sets all its policies in its views; this one its library asks of a site.
+REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+
 # --- language and time: UTC inside, zones only in rules and templates ------------------------
 
 USE_TZ = True
