@@ -51,9 +51,12 @@ def test_workers_killed_in_mid_letter_lose_none_and_double_one_each_at_most(
         appointment = appointment_of(going[0])
         changed.append(booking.cancel(appointment=appointment, by=make.SYSTEM, now=timezone.now()))
 
-    # Every so many letters one is taken, and its worker dies before it hears so.
-    acts = {1 + LETTERS * number // KILLS: kill for number in range(KILLS)}
-    whole.when_taken(acts | {LETTERS // 2: cancel})
+    # Every so many letters one is taken, and its worker dies before it hears so. The last third is
+    # left over: what the dead had claimed waits for the ends of their leases.
+    acts = {1 + LETTERS * 2 // 3 * number // KILLS: kill for number in range(KILLS)}
+    assert len(acts) == KILLS
+    assert LETTERS // 2 + 2 not in acts
+    whole.when_taken(acts | {LETTERS // 2 + 2: cancel})
     everything = [*letters, *going, begun]
     try:
         # The supervisor stands still: its pauses grow with each death. We start the next at once.

@@ -188,7 +188,7 @@ class WholeSite:
             connection.close()
             return False
 
-        return wait_until(ended, seconds=seconds, step=0.1)
+        return wait_until(ended, seconds=seconds, step=0.25)
 
     def when_taken(self, acts: Mapping[int, Callable[[], None]]) -> None:
         """Act when the n-th letter from now on has been taken, before its sender hears so."""
