@@ -22,7 +22,11 @@ from tests import factories, smtp_peer
 from tests.clients.message_cast import NOW, Clock, row, scan, talk_to, this_run
 from tests.smtp_peer import Peer
 
-pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(600),
+]
 
 LONG = os.environ.get("FAULTS") == "long"
 LETTERS, KILLS = (500, 20) if LONG else (40, 4)
@@ -33,6 +37,19 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 def peer() -> Iterator[Peer]:
     with smtp_peer.running() as peer:
         yield peer
+
+
+Senders = list["subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def running() -> Iterator[Senders]:
+    """The senders that a test starts; none of them outlives it."""
+    started: Senders = []
+    yield started
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 def sender(peer: Peer, at: datetime) -> "subprocess.Popen[bytes]":
@@ -51,14 +68,15 @@ def sender(peer: Peer, at: datetime) -> "subprocess.Popen[bytes]":
     )
 
 
-def test_senders_killed_in_mid_letter_lose_none_and_double_one_each_at_most(peer: Peer) -> None:
+def test_senders_killed_in_mid_letter_lose_none_and_double_one_each_at_most(
+    peer: Peer, running: Senders
+) -> None:
     person = factories.ana()
     for number in range(LETTERS):
         row(person, about_at=NOW + timedelta(days=1, seconds=number))
     cancelled = [row(person, state="cancelled", reason="cancelled") for _ in range(3)]
     # The n-th letter is taken, its sender dies before it hears so.
     deadly = set(random.Random(7).sample(range(1, LETTERS), KILLS))
-    running: list[subprocess.Popen[bytes]] = []
     kills = 0
 
     def kill_at_some(letter: EmailMessage) -> None:
@@ -144,10 +162,11 @@ def test_a_database_that_stays_away_leaves_one_uncertain_letter_at_most(
     assert Message.objects.exclude(uncertain_at=None).count() == 1
 
 
-def test_without_the_state_sending_a_killed_senders_copy_goes_unmarked(peer: Peer) -> None:
+def test_without_the_state_sending_a_killed_senders_copy_goes_unmarked(
+    peer: Peer, running: Senders
+) -> None:
     """The control: the same kill, with the row left `claimed` while its letter leaves."""
     row(factories.ana())
-    running: list[subprocess.Popen[bytes]] = []
 
     def kill_once(letter: EmailMessage) -> None:
         if not peer.taken:
