@@ -244,11 +244,6 @@ class Migration(migrations.Migration):
                         name="duet_message_takeable",
                     ),
                     models.Index(fields=["subject_id"], name="duet_message_subject"),
-                    models.Index(
-                        condition=models.Q(("state__in", ["failed", "uncertain", "missed"])),
-                        fields=["about_at"],
-                        name="duet_message_trouble",
-                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(

@@ -706,53 +706,6 @@ class Migration(migrations.Migration):
                 name="duet_appointment_expiring",
             ),
         ),
-        migrations.AddIndex(
-            model_name="appointment",
-            index=models.Index(
-                models.F("counselor"),
-                models.F("blocked__endswith"),
-                name="duet_appointment_counselor",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="appointment",
-            index=models.Index(
-                models.F("room"),
-                models.F("period__endswith"),
-                condition=models.Q(
-                    models.Q(("state", "cancelled"), _negated=True), ("room__isnull", False)
-                ),
-                name="duet_appointment_room",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="appointment",
-            index=models.Index(
-                models.F("period__endswith"),
-                name="duet_appointment_ends",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="appointment",
-            index=models.Index(
-                condition=models.Q(
-                    ("overbooked", True), models.Q(("state", "cancelled"), _negated=True)
-                ),
-                fields=["counselor"],
-                name="duet_appointment_overbooked",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="attendance",
-            index=models.Index(
-                condition=models.Q(
-                    models.Q(("gate", "open"), _negated=True),
-                    models.Q(("state", "cancelled"), _negated=True),
-                ),
-                fields=["appointment"],
-                name="duet_attendance_shut",
-            ),
-        ),
         migrations.AddConstraint(
             model_name="appointment",
             constraint=django.contrib.postgres.constraints.ExclusionConstraint(
