@@ -20,7 +20,7 @@ G10 = Metric("G10", "reminders/s, no transport, marked by twenties / Celery ETA"
 G10_ONE = Metric("G10a", "the same, each marked by itself / Celery ETA", "more", gated=False)
 G11 = Metric("G11", "reminders/s over SMTP / one bare loop over ready bytes", "more", 0.4, 0.75)
 G11_TWO = Metric("G11a", "the same / two bare loops", "more", gated=False)
-G11_CELERY = Metric("G11b", "the same / Celery with send_mail", "more", 8, 8)
+G11_CELERY = Metric("G11b", "the same / Celery with send_mail", "more", goal=8, gated=False)
 
 
 def run(stage: Stage, rounds: int) -> Iterator[Result]:
