@@ -172,11 +172,6 @@ class Migration(migrations.Migration):
                 ("cancelled_at", models.DateTimeField(null=True)),
                 ("cancel_reason", models.BinaryField(null=True)),
                 (
-                    "left_period",
-                    django.contrib.postgres.fields.ranges.DateTimeRangeField(null=True),
-                ),
-                ("left_sequence", models.PositiveIntegerField(null=True)),
-                (
                     "appointment",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("duet_clients", "0003_messages_in_trouble"),
-        ("duet_practice", "0002_one_key_one_booking"),
+        ("duet_practice", "0003_who_left_keeps_their_time"),
     ]
 
     operations = [
