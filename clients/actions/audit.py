@@ -16,37 +16,6 @@ _SEAL_LOCK = 7_438_001
 _BATCH = 2_000
 
 
-def entry(
-    *,
-    verb: str,
-    subject_kind: str,
-    subject_id: UUID | None,
-    by: Actor,
-    now: datetime,
-    person_id: UUID | None = None,
-    case_id: UUID | None = None,
-    detail: dict[str, object] | None = None,
-) -> AuditEntry:
-    """An entry that isn't written yet: for what inserts its rows in one statement.
-
-    `detail` holds codes and counts, never text. Refuses (RuntimeError) outside a transaction: an
-    act and its entry live or die together.
-    """
-    if not connection.in_atomic_block:
-        raise RuntimeError("An audit entry belongs into the transaction of what it tells.")
-    return AuditEntry(
-        at=now,
-        actor_kind=by.kind,
-        actor_id=by.id,
-        verb=verb,
-        subject_kind=subject_kind,
-        subject_id=subject_id,
-        person_id=person_id,
-        case_id=case_id,
-        detail=detail or {},
-    )
-
-
 def record(
     *,
     verb: str,
@@ -57,19 +26,29 @@ def record(
     person_id: UUID | None = None,
     case_id: UUID | None = None,
     detail: dict[str, object] | None = None,
+    write: bool = True,
 ) -> AuditEntry:
-    """Write an entry in the caller's transaction; see `entry`."""
-    row = entry(
+    """Add an entry in the caller's transaction. `detail` holds codes and counts, never text.
+
+    With `write` off the entry is only made, for what inserts all its rows in one statement.
+    Refuses (RuntimeError) to write outside a transaction: an act and its entry live or die
+    together.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("An audit entry belongs into the transaction of what it tells.")
+    row = AuditEntry(
+        at=now,
+        actor_kind=by.kind,
+        actor_id=by.id,
         verb=verb,
         subject_kind=subject_kind,
         subject_id=subject_id,
-        by=by,
-        now=now,
         person_id=person_id,
         case_id=case_id,
-        detail=detail,
+        detail=detail or {},
     )
-    row.save(force_insert=True)
+    if write:
+        row.save(force_insert=True)
     return row
 
 

@@ -100,13 +100,14 @@ def new_person(*, new: NewPerson, index_key: bytes, by: Actor, now: datetime) ->
     contacts = [
         SafeContact(person=person, channel=channel, asked_at=now) for channel in SafeContact.Channel
     ]
-    entry = audit.entry(
+    entry = audit.record(
         verb="person.made",
         subject_kind="person",
         subject_id=person.pk,
         person_id=person.pk,
         by=by,
         now=now,
+        write=False,
     )
     found_by = index_rows(person, index_key=index_key)
     return NewRows(person, (key, person, *found_by, *contacts, entry))
@@ -146,7 +147,7 @@ def new_case(
         counselor=counselor,
         opened_at=now,
     )
-    entry = audit.entry(
+    entry = audit.record(
         verb="case.opened",
         subject_kind="case",
         subject_id=case.pk,
@@ -154,6 +155,7 @@ def new_case(
         by=by,
         now=now,
         detail={"persons": len(persons)},
+        write=False,
     )
     return NewRows(case, (*together, case, entry))
 

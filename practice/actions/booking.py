@@ -530,13 +530,14 @@ def _with_attendees(
                 now=now,
             ),
             *([once] if once else []),
-            _entry(
+            _record(
                 f"appointment.{verb}",
                 appointment,
                 by,
                 now,
                 attendees=len(attendances),
                 overbooked=appointment.overbooked,
+                write=False,
             ),
         ]
     )
@@ -842,15 +843,17 @@ def _set_gate(
     _record(f"attendance.gate_{state}", appointment, by, now, attendance.person_id)
 
 
-def _entry(
+def _record(
     verb: str,
     appointment: Appointment,
     by: Actor,
     now: datetime,
     person_id: UUID | None = None,
+    *,
+    write: bool = True,
     **detail: object,
 ) -> AuditEntry:
-    return audit.entry(
+    return audit.record(
         verb=verb,
         subject_kind="appointment",
         subject_id=appointment.pk,
@@ -859,15 +862,5 @@ def _entry(
         by=by,
         now=now,
         detail=detail,
+        write=write,
     )
-
-
-def _record(
-    verb: str,
-    appointment: Appointment,
-    by: Actor,
-    now: datetime,
-    person_id: UUID | None = None,
-    **detail: object,
-) -> None:
-    _entry(verb, appointment, by, now, person_id, **detail).save(force_insert=True)

@@ -122,11 +122,6 @@ def the_practice() -> Practice:
     return Practice.objects.get()
 
 
-def service_for_booking(slug: str) -> Service | None:
-    """A public service with its bookable counselors, or None; two statements."""
-    return Service.objects.public().prefetch_related("counselors__member").filter(slug=slug).first()
-
-
 def open_times(
     *,
     service: Service,

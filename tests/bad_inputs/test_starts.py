@@ -8,7 +8,7 @@ import pytest
 
 from practice.forms import fields
 from practice.models import Counselor, Service
-from practice.queries import offers
+from practice.queries import offers, pages
 from tests import factories
 from tests.bad_inputs import cases
 from tests.factories import NOW
@@ -117,5 +117,5 @@ def test_a_service_or_counselor_that_is_not_to_be_had(iris: Counselor) -> None:
     theo.save(update_fields=["active"])
     assert offers.offers_at(service=couples, counselor=theo, start=start, now=NOW)
     factories.service("internal", counselors=[iris], hidden=True)
-    assert offers.service_for_booking("internal") is None
-    assert offers.service_for_booking("couple-90") is not None
+    assert pages.bookable("internal") is None
+    assert pages.bookable("couple-90") is not None

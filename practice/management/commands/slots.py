@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from practice.models import Counselor, Service
-from practice.queries import offers
+from practice.queries import offers, pages
 from practice.rules import wall
 
 
@@ -86,10 +86,10 @@ def _as_lines(rows: list[Row]) -> str:
 
 
 def _service(slug: str) -> Service:
-    found = offers.service_for_booking(slug)
+    found = pages.bookable(slug)
     if found is None:
         raise CommandError(f"No service that can be booked has the name '{slug}'.")
-    return found
+    return found.service
 
 
 def _counselor(slug: str) -> Counselor:

@@ -1,10 +1,13 @@
 """An attendee's own part through the API: as on their page, and no more."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from practice.models import Appointment, Attendance, Counselor, Service
 from tests import factories as make
@@ -134,3 +137,21 @@ def test_a_get_changes_nothing(api: Caller, tokens: tuple[str, str]) -> None:
             answer = ask(f"/api/v1/attendances/{tokens[0]}/{path}")
             assert answer.status_code == (405 if path else 200)
     assert Attendance.objects.filter(state="expected").count() == 1
+
+
+def test_a_move_locks_everybodys_messages_at_once_in_the_order_of_the_sender(
+    api: Caller, tokens: tuple[str, str]
+) -> None:
+    """One attendee after the other would cross a sender that marks both, and one would fail."""
+    with CaptureQueriesContext(connection) as ran:
+        moved = api.post(
+            f"attendances/{tokens[0]}/move/", {"start": make.at(3, "16:00").isoformat()}
+        )
+    assert moved.status_code == 200
+    locks = [
+        one["sql"]
+        for one in ran.captured_queries
+        if "FOR UPDATE" in one["sql"] and 'FROM "duet_clients_message"' in one["sql"]
+    ]
+    assert all(one.pk.hex in locks[0].replace("-", "") for one in Attendance.objects.all())
+    assert re.search(r'ORDER BY (1|"duet_clients_message"."id") ASC', locks[0])

@@ -230,3 +230,22 @@ def test_what_fails_inside_is_told_in_the_same_shape_and_quotes_nobody(
     assert (refused.status_code, refused.json()["type"]) == (status, f"urn:duet:{kind}")
     assert "Ana" not in refused.content.decode()
     assert ("Retry-After" in refused) == (status == 503)
+
+
+def test_a_session_costs_public_answers_nothing_and_leaves_them_to_shared_caches(
+    api: Caller, talk: Service
+) -> None:
+    api.client.force_login(make.owner().user)
+    with CaptureQueriesContext(connection) as ran:
+        answer = api.get("slots/", {**TUESDAY, "tz": "UTC"})
+    assert len(ran) == 1
+    assert "Cookie" not in answer["Vary"]
+
+
+def test_a_head_says_how_long_the_answer_is_and_sends_none_of_it(
+    api: Caller, talk: Service
+) -> None:
+    whole = api.get("slots/", TUESDAY)
+    head = api.client.head("/api/v1/slots/", TUESDAY)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head["Content-Length"] == str(len(whole.content))
