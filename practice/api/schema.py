@@ -1,6 +1,7 @@
 """The schema of the API, out of its views, and the page that shows it."""
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -18,12 +19,16 @@ from drf_spectacular.utils import (
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from clients import doors
 from clients.api.endpoint import Endpoint
 from clients.api.serializers import Strict
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_ONE_AT_A_TIME = Lock()
 
 # The site may have settings of its own for other APIs: ours come with the route.
 SETTINGS: dict[str, Any] = {
@@ -146,6 +151,12 @@ class Schema(SpectacularAPIView):
     permission_classes = (AllowAny,)
     throttle_classes = ()
     custom_settings = SETTINGS
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """One at a time: the library changes settings of its own meanwhile, for all threads."""
+        with _ONE_AT_A_TIME:
+            response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
+        return response
 
 
 @doors.public

@@ -5,7 +5,9 @@ import os
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
@@ -14,9 +16,11 @@ from django.core import signals
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import close_old_connections, transaction
 from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, settings
 from schemathesis.core.failures import FailureGroup
 
+from practice.api import schema as schema_view
 from practice.models import Appointment, Attendance, Consent, Counselor, Question, Service
 from tests import factories as make
 from tests.practice.api.bodies import ANA, BEN, booking
@@ -154,3 +158,28 @@ def test_an_answer_that_the_schema_did_not_say_is_noticed(before: str, after: st
         except FailureGroup:
             noticed = True
     assert noticed == (before != after)
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_two_who_ask_for_the_schema_at_once_are_served_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, guarded: bool
+) -> None:
+    """The library isn't made for threads: without the lock two of them meet inside it."""
+    both = Barrier(2)
+    met: list[bool] = []
+
+    def inside(*_: Any, **__: Any) -> dict[str, Any]:
+        try:
+            both.wait(timeout=1)
+        except BrokenBarrierError:
+            met.append(False)
+        else:
+            met.append(True)
+        return {}
+
+    monkeypatch.setattr(SchemaGenerator, "get_schema", inside)
+    if not guarded:
+        monkeypatch.setattr(schema_view, "_ONE_AT_A_TIME", nullcontext())
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: told(), range(2)))
+    assert met == [not guarded] * 2
