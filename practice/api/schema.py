@@ -152,6 +152,7 @@ class Schema(SpectacularAPIView):
     throttle_classes = ()
     custom_settings = SETTINGS
 
+    @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """One at a time: the library changes settings of its own meanwhile, for all threads."""
         with _ONE_AT_A_TIME:
