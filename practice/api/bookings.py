@@ -21,12 +21,12 @@ from clients.actions import people
 from clients.api import problems
 from clients.api.endpoint import Endpoint
 from clients.api.serializers import Strict
+from clients.forms.fields import phone_field
 from clients.rules.actors import Actor
 from practice.actions import booking, idempotency
 from practice.actions.guard import SlotTaken
 from practice.api import fields, offered, schema
 from practice.forms.booking import TEXT_LIMIT, ConsentBox, question_field
-from practice.forms.fields import phone_field
 from practice.limits import BOOKING_TRIES, BOOKINGS, HOLDS, open_holds
 from practice.models import (
     Appointment,

@@ -18,8 +18,9 @@ from django.utils.translation import gettext as _
 from drf_spectacular.drainage import set_override
 from rest_framework import serializers
 
+from clients.forms import fields
 from clients.rules import contact
-from practice.forms import fields
+from practice.forms import zone
 
 Schema = dict[str, Any]
 _MANY = 999_999_999
@@ -103,12 +104,16 @@ class Day(_Cleaned):
 
     schema = {"type": "string", "format": "date", "example": "2030-07-01"}
 
+    def form_field(self) -> forms.Field:
+        """As the pages'."""
+        return fields.Day()
+
     def to_internal_value(self, data: Any) -> Any:
-        """Refuses (ValidationError) all that is no date between 2000 and 2190."""
-        found = fields.a_date(data) if isinstance(data, str) else None
-        if found is None:
-            raise serializers.ValidationError(_("Write a date, as in 2030-07-01."))
-        return found
+        """Refuses as the others, in words for a program."""
+        try:
+            return super().to_internal_value(data)
+        except serializers.ValidationError:
+            raise serializers.ValidationError(_("Write a date, as in 2030-07-01.")) from None
 
 
 class Zone(_Cleaned):
@@ -118,7 +123,7 @@ class Zone(_Cleaned):
 
     def form_field(self) -> forms.Field:
         """As the pages'."""
-        return fields.Zone()
+        return zone.Zone()
 
 
 class Name(_Cleaned):

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from practice.forms import fields
+from clients.forms import fields
 
 REASON_LIMIT = 1_000
 

@@ -9,7 +9,8 @@ from django.core.exceptions import ValidationError
 from django.forms import BoundField
 from django.utils.translation import gettext as _
 
-from practice.forms import fields
+from clients.forms import fields
+from practice.forms.zone import Zone
 from practice.models import Consent, Question, Service
 
 ONE, COUPLE = "one", "couple"
@@ -33,7 +34,7 @@ class Choice(fields.Strict):
     counselor = fields.Slug(required=False)
     start = fields.Instant()
     who = forms.ChoiceField(choices=[(ONE, ONE), (COUPLE, COUPLE)], required=False)
-    tz = fields.Zone(required=False)
+    tz = Zone(required=False)
 
 
 class VersionBox(forms.CheckboxInput):
@@ -106,7 +107,7 @@ def partner_fields(
             widget=forms.RadioSelect,
             error_messages={"required": _("Please say whether we may write to them.")},
         ),
-        "partner_tz": fields.Zone(
+        "partner_tz": Zone(
             required=False, label=_("Their time zone"), choices=[("", same), *zones]
         ),
         "partner_language": forms.ChoiceField(
@@ -131,7 +132,7 @@ class Person(fields.Strict):
             "language": forms.ChoiceField(
                 label=_("We write to you in"), choices=list(settings.LANGUAGES)
             ),
-            "tz": fields.Zone(label=_("Your time zone"), choices=zones),
+            "tz": Zone(label=_("Your time zone"), choices=zones),
         }
 
     def check_reachable(self) -> None:

@@ -9,7 +9,7 @@ from django.forms import BoundField
 from django.utils.translation import gettext as _
 
 from clients import models as clients
-from practice.forms import fields
+from clients.forms import fields
 from practice.forms.booking import COUPLE, ONE, Person, partner_fields
 from practice.models import Service
 from practice.rules import wall
@@ -50,13 +50,8 @@ class ByHand(fields.Strict):
         self.zone = zone
         self.offsets: tuple[timedelta, ...] = ()
         self.fields |= {
-            "date": forms.DateField(
-                label=_("Day"),
-                widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-                error_messages={
-                    "required": _("Please fill this in."),
-                    "invalid": _("Please choose a day in these years."),
-                },
+            "date": fields.Day(
+                label=_("Day"), error_messages={"required": _("Please fill this in.")}
             ),
             "time": fields.line_field(
                 limit=5, label=_("Time"), widget=forms.TimeInput(attrs={"type": "time"})
@@ -90,9 +85,6 @@ class ByHand(fields.Strict):
             self.add_error("reason", _("Please say why it is booked over another one."))
 
     def _resolve(self, on: date, at: str) -> None:
-        if not 2000 <= on.year < 2190:
-            self.add_error("date", _("Please choose a day in these years."))
-            return
         try:
             minutes = wall.resolve(on, at, self.zone, self._offset())
         except wall.LocalTimeRefused as refused:

@@ -18,11 +18,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from clients import doors, limits
+from clients.forms import fields
 from clients.rules.actors import Actor
 from practice.actions import booking
 from practice.actions.guard import SlotTaken
 from practice.forms import attendance as forms
-from practice.forms import fields
 from practice.limits import UNKNOWN_LINKS
 from practice.models import Appointment, Attendance, Practice, Service
 from practice.queries import letters, offers, pages

@@ -16,12 +16,12 @@ from django.views.decorators.http import require_http_methods
 
 from clients import doors
 from clients.doors import MemberRequest
+from clients.forms import fields
 from clients.models import Case, Person
 from clients.queries import people
 from practice.actions import booking
 from practice.actions.guard import SlotTaken
 from practice.forms import desk as forms
-from practice.forms import fields
 from practice.forms.booking import COUPLE
 from practice.models import Appointment, Counselor, Practice, Service
 from practice.queries import diary, offers

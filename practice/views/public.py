@@ -12,8 +12,8 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_safe
 
 from clients import doors
+from clients.forms import fields
 from practice.actions import booking
-from practice.forms import fields
 from practice.forms.booking import COUPLE, ONE
 from practice.models import Counselor, Practice, Service
 from practice.queries import offers, pages

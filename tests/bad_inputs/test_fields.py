@@ -7,7 +7,8 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.forms import Field
 
-from practice.forms import fields
+from clients.forms import fields
+from practice.forms.zone import Zone
 from practice.rules import wall
 from tests.bad_inputs import cases
 from tests.bad_inputs.cases import Case
@@ -18,7 +19,7 @@ FIELDS: dict[str, Field] = {
     "name": fields.name_field(),
     "email": fields.email_field(),
     "phone": fields.phone_field(region="DE"),
-    "tz": fields.Zone(),
+    "tz": Zone(),
     "reason_for_visit": fields.text_field(limit=2_000),
     "name_or_reason": fields.text_field(limit=2_000),
     "start": fields.Instant(),

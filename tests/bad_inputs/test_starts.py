@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from practice.forms import fields
+from clients.forms import fields
 from practice.models import Counselor, Service
 from practice.queries import offers, pages
 from tests import factories

@@ -1,22 +1,20 @@
-"""Fields that clean by the rules of `clients.rules.contact` and of the wall clock."""
+"""The fields of every form of every app: text by `clients.rules.contact`, instants, days, slugs.
+
+The API cleans by the same ones; a test finds fields that take text in another way.
+"""
 
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.forms.utils import flatatt
 from django.http import QueryDict
-from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from clients.rules import contact
-from practice.rules import wall
 
 _SENTENCES = {
     "bidi": gettext_lazy("Please leave out the characters that turn the writing direction."),
@@ -146,47 +144,6 @@ def phone_field(*, region: str, autocomplete: str = "tel", **kwargs: Any) -> Cle
     )
 
 
-@lru_cache(maxsize=2_048)
-def _option(value: str, label: str, *, selected: bool) -> SafeString:
-    marked = '<option value="{}" selected>{}</option>'
-    return format_html(marked if selected else '<option value="{}">{}</option>', value, label)
-
-
-class ZoneSelect(forms.Select):
-    """A select of some 430 zones, put together from kept options: a template each is too slow."""
-
-    def render(
-        self,
-        name: str,
-        value: Any,
-        attrs: dict[str, Any] | None = None,
-        renderer: Any = None,  # noqa: ARG002
-    ) -> SafeString:
-        chosen = "" if value is None else str(value)
-        options = (
-            _option(str(one), str(label), selected=str(one) == chosen)
-            for one, label in self.choices
-        )
-        final = self.build_attrs(self.attrs, {**(attrs or {}), "name": name})
-        return mark_safe(f"<select{flatatt(final)}>{''.join(options)}</select>")  # noqa: S308
-
-
-class Zone(forms.ChoiceField):
-    """An IANA zone; old spellings are taken and stored under the name that holds today."""
-
-    widget = ZoneSelect
-
-    def clean(self, value: Any) -> str:
-        try:
-            return wall.canonical_zone(str(value or "").strip())
-        except wall.UnknownZone:
-            if not value and not self.required:
-                return ""
-            raise ValidationError(
-                _("Choose a time zone from the list, such as Europe/Berlin."), code="zone"
-            ) from None
-
-
 def instant(text: str) -> datetime:
     """An instant with its offset, in UTC. Refuses (ValueError) all that isn't one such."""
     if not _INSTANT.fullmatch(text):
@@ -238,3 +195,17 @@ def a_date(text: str) -> date | None:
     except ValueError:
         return None
     return on if on and _EARLIEST.date() <= on < _LATEST.date() else None
+
+
+class Day(forms.DateField):
+    """A date as browsers send it, between 2000 and 2190."""
+
+    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+
+    def to_python(self, value: Any) -> date | None:
+        if value in self.empty_values:
+            return None
+        found = a_date(str(value))
+        if found is None:
+            raise ValidationError(_("Please choose a day in these years."), code="invalid")
+        return found

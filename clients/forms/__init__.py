@@ -1,0 +1,1 @@
+"""What every form of the site is made of."""
