@@ -18,7 +18,14 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from clients.actions import audit, people
 from clients.models import Case, Member, Message, Person, SafeContact
-from clients.rules.actors import COUNSELOR, OWNER, STAFF, Actor
+from clients.rules.actors import (
+    ADMIN,
+    COUNSELOR,
+    FRONT_DESK,
+    REVIEWER,
+    SUPERVISOR,
+    Actor,
+)
 from practice.models import (
     Appointment,
     Attendance,
@@ -142,21 +149,31 @@ def safe_contact(
 
 
 def member(
-    username: str = "olive", *, roles: Sequence[str] = (OWNER,), name: str | None = None
+    username: str = "olive", *, roles: Sequence[str] = (ADMIN,), name: str | None = None
 ) -> Member:
     """Somebody who signs in as `username` with `PASSWORD`."""
     user = get_user_model().objects.create_user(username=username, password=PASSWORD)
     return Member.objects.create(user=user, name=name or username.title(), roles=list(roles))
 
 
-def owner(username: str = "olive") -> Member:
-    """A member who may do everything at the desk."""
-    return member(username, roles=[OWNER])
+def admin(username: str = "olive") -> Member:
+    """Whoever runs the practice."""
+    return member(username, roles=[ADMIN])
 
 
-def staff(username: str = "sam") -> Member:
-    """A member of the front desk."""
-    return member(username, roles=[STAFF])
+def front_desk(username: str = "sam") -> Member:
+    """Somebody at the front desk."""
+    return member(username, roles=[FRONT_DESK])
+
+
+def reviewer(username: str = "rita") -> Member:
+    """Somebody who reviews what clients wrote before they came."""
+    return member(username, roles=[REVIEWER])
+
+
+def supervisor(username: str = "uma") -> Member:
+    """Somebody who supervises counselors; of a case only where a care relation says so."""
+    return member(username, roles=[SUPERVISOR])
 
 
 def practice(

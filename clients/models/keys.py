@@ -57,12 +57,16 @@ class DataKey(models.Model):
         self._plain = plain
         return self
 
+    def open_with(self, ring: envelope.Keyring) -> bytes:
+        """The key, with any ring. Refuses (Erased) a destroyed one, (KeyRefused) a foreign one."""
+        if self.wrapped is None:
+            raise envelope.Erased("This record was erased.")
+        return ring.unwrap(
+            key_id=self.kek_id, wrapped=bytes(self.wrapped), context=self._context()
+        )
+
     def plain(self) -> bytes:
-        """The key itself. Refuses (Unreadable) a destroyed one, (KeyRefused) a foreign one."""
+        """The key, with the site's own ring. Refuses as `open_with` does."""
         if not hasattr(self, "_plain"):
-            if self.wrapped is None:
-                raise envelope.Unreadable("This record was erased.")
-            self._plain = keyring().unwrap(
-                key_id=self.kek_id, wrapped=bytes(self.wrapped), context=self._context()
-            )
+            self._plain = self.open_with(keyring())
         return self._plain

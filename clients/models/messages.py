@@ -7,9 +7,16 @@ from django.db import models
 from django.db.models import F, Q
 
 from clients.models.people import Person, SafeContact
+from clients.rules.actors import Actor
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
+    def visible_to(self, actor: Actor) -> "MessageQuerySet":
+        """What was or will be sent to the persons that the actor sees."""
+        if actor.kind == "system":
+            return self
+        return self.filter(person__in=Person.objects.visible_to(actor))
+
     def open(self) -> "MessageQuerySet":
         """Rows that may still be sent."""
         return self.filter(state__in=Message.OPEN)

@@ -1,28 +1,32 @@
 """Persons, couples and cases. A person is not an e-mail address: two may share one."""
 
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from clients.models.keys import DataKey
 from clients.models.sealed import SealedText
 from clients.rules import actors
+from clients.rules.permissions import Right, can
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 class Member(models.Model):
     """Somebody of the practice who signs in; the user row is the host site's."""
 
     class Role(models.TextChoices):
+        FRONT_DESK = actors.FRONT_DESK
+        REVIEWER = actors.REVIEWER
         COUNSELOR = actors.COUNSELOR
-        STAFF = actors.STAFF
-        OWNER = actors.OWNER
+        SUPERVISOR = actors.SUPERVISOR
+        ADMIN = actors.ADMIN
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.OneToOneField(
@@ -34,11 +38,26 @@ class Member(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def as_actor(self) -> actors.Actor:
-        return actors.Actor.of_member(self.pk, frozenset(self.roles))
+    def as_actor(self, opened: "Iterable[uuid.UUID]" = ()) -> actors.Actor:
+        """This member as who does something; `opened` are the cases of a broken glass."""
+        return actors.Actor.of_member(self.pk, frozenset(self.roles), frozenset(opened))
 
 
 class PersonQuerySet(models.QuerySet["Person"]):
+    def visible_to(self, actor: actors.Actor) -> "PersonQuerySet":
+        """Members see the persons of the cases that they see; a person sees themselves.
+
+        Somebody with a case that is restricted against the member isn't there at all, whatever
+        other cases they are part of.
+        """
+        if actor.kind == "system":
+            return self
+        if actor.kind == "person":
+            return self.filter(pk__in=[actor.id])
+        seen = Case.objects.visible_to(actor)
+        hidden = Case.objects.filter(restricted_at__isnull=False).exclude(pk__in=seen.values("pk"))
+        return self.filter(_is_of(seen)).exclude(_is_of(hidden))
+
     def found_by(self, digests: "Sequence[bytes]") -> "PersonQuerySet":
         """Persons with any of these blind-index digests."""
         return self.filter(
@@ -124,6 +143,12 @@ class SafeContact(models.Model):
         ]
 
 
+class CoupleQuerySet(models.QuerySet["Couple"]):
+    def visible_to(self, actor: actors.Actor) -> "CoupleQuerySet":
+        """The couples of the cases that a member sees; none for anybody else."""
+        return self.filter(case__in=Case.objects.visible_to(actor))
+
+
 class Couple(models.Model):
     """Two or more persons seen together. Its key seals what belongs to both."""
 
@@ -132,6 +157,8 @@ class Couple(models.Model):
     opened_at = models.DateTimeField()
     paused_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+
+    objects = CoupleQuerySet.as_manager()
 
 
 class CoupleMember(models.Model):
@@ -160,14 +187,43 @@ class CoupleMember(models.Model):
         ]
 
 
+def _is_of(cases: "CaseQuerySet") -> Q:
+    """Of a person: one of these cases is theirs, alone or with others."""
+    alone = cases.filter(person=OuterRef("pk"))
+    together = cases.filter(couple__members__person=OuterRef("pk"))
+    return Q(Exists(alone)) | Q(Exists(together))
+
+
 class CaseQuerySet(models.QuerySet["Case"]):
     def visible_to(self, actor: actors.Actor) -> "CaseQuerySet":
-        """All for staff; their own for a counselor; none for anybody else."""
-        if actor.sees_whole_diary:
+        """Cases that the actor may know of: who it is, when they come, who cares for them.
+
+        Those whom they care for or are named for; with the right to see the diary all but the
+        restricted ones. None for anybody who is no member: a case is the practice's own view.
+        """
+        if actor.kind == "system":
             return self
-        if actor.kind == "member":
-            return self.filter(counselor=actor.id)
-        return self.none()
+        if actor.kind != "member":
+            return self.none()
+        seen = _related(actor, CareRelation.Kind) | Q(pk__in=actor.opened)
+        if can(actor, Right.SEE_DIARY):
+            seen |= Q(restricted_at__isnull=True)
+        return self.filter(seen)
+
+    def opened_to(self, actor: actors.Actor) -> "CaseQuerySet":
+        """Cases whose record the actor may read: a care relation, or the broken glass."""
+        if actor.kind == "system":
+            return self
+        if actor.kind != "member":
+            return self.none()
+        return self.filter(_related(actor, CareRelation.CARES) | Q(pk__in=actor.opened))
+
+
+def _related(actor: actors.Actor, kinds: "Iterable[str]") -> Q:
+    standing = CareRelation.objects.filter(
+        case=OuterRef("pk"), member=actor.id, kind__in=list(kinds), ended_at__isnull=True
+    )
+    return Q(counselor=actor.id) | Q(Exists(standing))
 
 
 class Case(models.Model):
@@ -186,6 +242,8 @@ class Case(models.Model):
     state = models.CharField(max_length=8, choices=State, default=State.ENQUIRY)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
+    # Since when only those who care for it, or are named for it, may know of it.
+    restricted_at = models.DateTimeField(null=True)
 
     objects = CaseQuerySet.as_manager()
 
@@ -202,3 +260,72 @@ class Case(models.Model):
                 | ~Q(state="closed") & Q(closed_at__isnull=True),
             ),
         ]
+
+    def sealing_key(self) -> DataKey:
+        """The key of what is said about the case as a whole."""
+        return self.couple.key if self.couple else self.person.key  # type: ignore[union-attr]
+
+
+class CareRelation(models.Model):
+    """Who besides its counselor has to do with a case, and as what."""
+
+    class Kind(models.TextChoices):
+        CO_COUNSELOR = "co_counselor"
+        SUPERVISOR = "supervisor"
+        # May know of a restricted case, as their roles let them know of others; reads no record.
+        NAMED = "named"
+
+    CARES = (Kind.CO_COUNSELOR, Kind.SUPERVISOR)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="care")
+    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="care")
+    kind = models.CharField(max_length=12, choices=Kind)
+    since_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="duet_carerelation_once",
+                fields=["case", "member", "kind"],
+                condition=Q(ended_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="duet_carerelation_ends_after_its_begin",
+                condition=Q(ended_at__isnull=True) | Q(ended_at__gte=F("since_at")),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                name="duet_carerelation_standing",
+                fields=["member", "case"],
+                condition=Q(ended_at__isnull=True),
+            )
+        ]
+
+
+class BreakGlass(models.Model):
+    """A member opened a case that they don't care for: why, and until when. Reading only."""
+
+    LONGEST = timedelta(hours=1)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="glasses")
+    member = models.ForeignKey(Member, on_delete=models.PROTECT, related_name="glasses")
+    reason = SealedText()
+    opened_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="duet_breakglass_an_hour_at_most",
+                condition=Q(ends_at__gte=F("opened_at"))
+                & Q(ends_at__lte=F("opened_at") + timedelta(hours=1)),
+            )
+        ]
+        indexes = [models.Index(name="duet_breakglass_ends", fields=["member", "ends_at"])]
+
+    def sealing_key(self) -> DataKey:
+        return self.case.sealing_key()

@@ -4,8 +4,11 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef
+from django.utils import timezone
 
-from clients.models import BlindIndex, Case, Member, Person
+from clients.models import BlindIndex, BreakGlass, Case, Member, Person
 from clients.queries import keys
 from clients.rules import contact, envelope
 from clients.rules.actors import Actor
@@ -15,23 +18,25 @@ def actor_of(user: AbstractBaseUser | AnonymousUser) -> Actor:
     """The actor behind a signed-in user; a visitor where the user is no member of the practice."""
     if not user.is_authenticated or not getattr(user, "is_active", False):
         return Actor.visitor()
-    member = Member.objects.filter(user=user.pk).first()
-    return member.as_actor() if member else Actor.visitor()
+    glasses = BreakGlass.objects.filter(member=OuterRef("pk"), ends_at__gt=timezone.now())
+    opened = ArraySubquery(glasses.values("case"))
+    member = Member.objects.filter(user=user.pk).annotate(opened=opened).first()
+    return member.as_actor(member.opened) if member else Actor.visitor()
 
 
-def persons_named(text: str) -> list[Person]:
-    """Persons whose name holds every word of `text`, compared by blind index."""
+def persons_named(actor: Actor, text: str) -> list[Person]:
+    """Persons that the actor sees whose name holds every word of `text`, by blind index."""
     words = contact.search_form(text).split()
-    found = Person.objects.select_related("key")
+    found = Person.objects.visible_to(actor).select_related("key")
     for word in words:
         found = found.filter(index_rows__kind="name", index_rows__digest=keys.digest("name", word))
     return list(found.distinct()) if words else []
 
 
-def persons_at(*, email: str) -> list[Person]:
+def persons_at(actor: Actor, *, email: str) -> list[Person]:
     """Persons with this e-mail address: it may be nobody, one, or two who share it."""
     digest = keys.digest("email", contact.search_form(contact.email(email)))
-    return list(Person.objects.select_related("key").found_by([digest]))
+    return list(Person.objects.visible_to(actor).select_related("key").found_by([digest]))
 
 
 def persons_of(case: Case) -> list[Person]:

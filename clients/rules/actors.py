@@ -6,10 +6,12 @@ from uuid import UUID
 
 Kind = Literal["system", "member", "person", "visitor"]
 
+FRONT_DESK = "front_desk"
+REVIEWER = "reviewer"
 COUNSELOR = "counselor"
-STAFF = "staff"
-OWNER = "owner"
-ROLES = (COUNSELOR, STAFF, OWNER)
+SUPERVISOR = "supervisor"
+ADMIN = "admin"
+ROLES = (FRONT_DESK, REVIEWER, COUNSELOR, SUPERVISOR, ADMIN)
 
 # How sure we are that a person is who the link says: a mail link proves little.
 PROOF_LINK = 1
@@ -18,12 +20,16 @@ PROOF_SECOND = 2
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """A member of the practice, a person in care, a visitor without an account, or the system."""
+    """A member of the practice, a person in care, a visitor without an account, or the system.
+
+    `opened` are the cases that a member has broken the glass of, for as long as that lasts.
+    """
 
     kind: Kind
     id: UUID | None = None
     roles: frozenset[str] = frozenset()
     proof: int = 0
+    opened: frozenset[UUID] = frozenset()
 
     @classmethod
     def system(cls) -> "Actor":
@@ -38,10 +44,7 @@ class Actor:
         return cls("person", person_id, proof=proof)
 
     @classmethod
-    def of_member(cls, member_id: UUID, roles: frozenset[str]) -> "Actor":
-        return cls("member", member_id, roles)
-
-    @property
-    def sees_whole_diary(self) -> bool:
-        """Staff and owners keep everybody's diary; a counselor keeps their own."""
-        return self.kind == "system" or bool(self.roles & {STAFF, OWNER})
+    def of_member(
+        cls, member_id: UUID, roles: frozenset[str], opened: frozenset[UUID] = frozenset()
+    ) -> "Actor":
+        return cls("member", member_id, roles, opened=opened)

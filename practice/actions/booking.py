@@ -17,6 +17,7 @@ from clients.models import AuditEntry, Case, Person
 from clients.queries import people as find
 from clients.rules import contact
 from clients.rules.actors import Actor
+from clients.rules.audience import Audience
 from practice.actions import guard, planning
 from practice.actions.guard import SlotTaken
 from practice.models import (
@@ -514,7 +515,7 @@ def _with_attendees(
             *before,
             *attendances,
             *(
-                Answer(attendance=booker, question=question, text=text)
+                Answer(attendance=booker, question=question, text=text, audience=Audience.STAFF)
                 for question, text in request.answers.items()
             ),
             *(

@@ -23,6 +23,7 @@ from clients.models import (
 )
 from clients.rules import envelope
 from clients.rules.actors import Actor
+from clients.rules.audience import Audience
 from practice.actions import booking
 from practice.demo import cast
 from practice.demo.drawing import SEED, CaseDraft, PersonDraft, Visit
@@ -228,7 +229,9 @@ class Writer:
         for question in self._setting.questions[visit.service]:
             words = cast.BEFORE if question.choices else cast.ANSWERS
             text = self._rng.choice(words)
-            self._add(Answer(attendance=booker, question=question, text=text))
+            self._add(
+                Answer(attendance=booker, question=question, text=text, audience=Audience.STAFF)
+            )
         self._add(
             *(
                 ConsentGiven(attendance=booker, consent=consent, given_at=at)

@@ -7,7 +7,7 @@ lie in the range that is kept for stories (555-01xx).
 from dataclasses import dataclass
 from typing import Final
 
-from clients.rules.actors import COUNSELOR, OWNER, STAFF
+from clients.rules.actors import ADMIN, COUNSELOR, FRONT_DESK
 from practice.rules.slots import Weekly
 
 PRACTICE_ZONE: Final = "America/New_York"
@@ -63,8 +63,8 @@ def _days(days: str, *openings: tuple[int, int]) -> tuple[tuple[int, int, int], 
 
 
 MEMBERS: Final = (
-    MemberCard("olive", "Olive Netherbrook", OWNER, "olive-keeps-the-lantern"),
-    MemberCard("sam", "Sam Copperfold", STAFF, "sam-opens-the-door"),
+    MemberCard("olive", "Olive Netherbrook", ADMIN, "olive-keeps-the-lantern"),
+    MemberCard("sam", "Sam Copperfold", FRONT_DESK, "sam-opens-the-door"),
     MemberCard("iris", "Iris Lanternfield", COUNSELOR, "iris-waters-the-ferns"),
     MemberCard("theo", "Theo Brooksong", COUNSELOR, "theo-winds-the-clock"),
     MemberCard("lucia", "Lucía Piedrasol", COUNSELOR, "lucia-pours-the-tea"),

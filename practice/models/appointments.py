@@ -9,8 +9,9 @@ from django.db import models
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import F, Q
 
-from clients.models import Case, DataKey, Person, SealedText
+from clients.models import Case, DataKey, Item, ItemQuerySet, Person, SealedText
 from clients.rules.actors import Actor
+from clients.rules.permissions import Right, can
 from practice.models.diary import Counselor, Room
 from practice.models.periods import finite
 from practice.models.services import Consent, Question, Service
@@ -19,14 +20,27 @@ NO_OVERLAP = "duet_appointment_no_overlap"
 NO_ROOM_OVERLAP = "duet_appointment_no_room_overlap"
 
 
+def _seen_by(member: Actor, path: str) -> Q:
+    """What a member may know of: `path` leads to the appointment."""
+    own = Q(**{f"{path}counselor__member": member.id})
+    seen = Q(**{f"{path}case__in": Case.objects.visible_to(member)})
+    if not can(member, Right.SEE_DIARY):
+        return own | seen
+    # The same, without a look at each case where none is hidden.
+    return own | Q(**{f"{path}case__restricted_at__isnull": True}) | seen
+
+
 class AppointmentQuerySet(models.QuerySet["Appointment"]):
     def visible_to(self, actor: Actor) -> "AppointmentQuerySet":
-        """Booked ones: all for staff, own ones for a counselor, attended ones for a person."""
+        """Booked ones: a member's own and those of cases that they see; a person's attended ones.
+
+        Without the right to see the diary: one's own, and those of cases that one cares for.
+        """
         booked = self.exclude(state=Appointment.State.HELD)
-        if actor.sees_whole_diary:
+        if actor.kind == "system":
             return booked
         if actor.kind == "member":
-            return booked.filter(counselor__member=actor.id)
+            return booked.filter(_seen_by(actor, ""))
         if actor.kind == "person":
             return booked.filter(attendances__person=actor.id)
         return self.none()
@@ -192,10 +206,10 @@ class Appointment(models.Model):
 class AttendanceQuerySet(models.QuerySet["Attendance"]):
     def visible_to(self, actor: Actor) -> "AttendanceQuerySet":
         """Members see those of the appointments that they see; a person sees only their own."""
-        if actor.sees_whole_diary:
+        if actor.kind == "system":
             return self
         if actor.kind == "member":
-            return self.filter(appointment__counselor__member=actor.id)
+            return self.filter(_seen_by(actor, "appointment__"))
         if actor.kind == "person":
             return self.filter(person=actor.id)
         return self.none()
@@ -302,13 +316,17 @@ class Attendance(models.Model):
         return self.appointment.sequence if self.left_sequence is None else self.left_sequence
 
 
-class Answer(models.Model):
+class Answer(Item):
     """What an attendee answered before booking; for that person and the practice alone."""
+
+    CASE, PERSON = "attendance__appointment__case", "attendance__person"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     attendance = models.ForeignKey(Attendance, on_delete=models.PROTECT, related_name="answers")
     question = models.ForeignKey(Question, on_delete=models.PROTECT)
     text = SealedText()
+
+    objects = ItemQuerySet["Answer"].as_manager()
 
     class Meta:
         constraints = [

@@ -11,6 +11,7 @@ from django.db.models import Prefetch, QuerySet
 
 from clients.models import AuditEntry, Case, Member, Message, Person, SafeContact
 from clients.rules.actors import Actor
+from clients.rules.permissions import Right, can
 from practice.models import (
     Answer,
     Appointment,
@@ -54,7 +55,7 @@ def _with_people(found: QuerySet[Appointment]) -> QuerySet[Appointment]:
 def counselors(actor: Actor) -> list[Counselor]:
     """Whose diary this member keeps: everybody's, or their own; one statement."""
     found = Counselor.objects.public().select_related("member").order_by("slug")
-    return list(found if actor.sees_whole_diary else found.filter(member=actor.id))
+    return list(found if can(actor, Right.SEE_DIARY) else found.filter(member=actor.id))
 
 
 def between(
@@ -159,10 +160,11 @@ def attendance(actor: Actor, pk: UUID) -> Attendance | None:
     return found.select_related("person__key", "appointment").first()
 
 
-def answers(found: Appointment) -> list[Answer]:
-    """What was answered before the booking, for those who see the appointment; one statement."""
+def answers(actor: Actor, found: Appointment) -> list[Answer]:
+    """What was answered before the booking and is for this member to see; one statement."""
     return list(
-        Answer.objects.filter(attendance__appointment=found)
+        Answer.objects.visible_to(actor)
+        .filter(attendance__appointment=found)
         .select_related("question", "attendance__person__key")
         .order_by("question__position", "pk")
     )

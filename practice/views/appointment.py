@@ -44,7 +44,7 @@ def _appointment_page(
     status: int = 200,
 ) -> HttpResponse:
     attendances = list(found.attendances.all())
-    answers = diary.answers(found)
+    answers = diary.answers(request.actor, found)
     with transaction.atomic():
         audit.record(
             verb="appointment.read",

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from clients import doors
 from clients.doors import MemberRequest
-from clients.rules.actors import COUNSELOR, OWNER, Actor
+from clients.rules.actors import ADMIN, COUNSELOR, Actor
 from practice.models import Appointment, Attendance, Counselor, Practice
 from practice.queries import diary, pages
 from practice.rules import wall
@@ -40,7 +40,7 @@ def find(request: MemberRequest, pk: UUID) -> Appointment:
 
 def may_ask_in_person(actor: Actor) -> bool:
     """Whether this member may say that a partner was asked in person: a clinician's word."""
-    return bool(actor.roles & {COUNSELOR, OWNER})
+    return bool(actor.roles & {ADMIN, COUNSELOR})
 
 
 # --- today ---------------------------------------------------------------------------------------

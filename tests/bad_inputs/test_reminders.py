@@ -173,7 +173,7 @@ def test_whoever_asked_not_to_be_written_to_is_not_and_the_desk_reads_why(
     assert peer.taken == []
     row = Message.objects.get(purpose="reminder-2880")
     assert (row.state, row.reason) == ("suppressed", "safe_contact_no")
-    client.force_login(make.owner().user)
+    client.force_login(make.admin().user)
     page = client.get(f"/desk/appointments/{appointment.pk}/").content.decode()
     assert "this person asked not to be written to" in page
 

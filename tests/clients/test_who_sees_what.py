@@ -69,7 +69,7 @@ def _all(diary: Diary) -> Seen:
 
 
 def test_owner_staff_and_system_see_the_whole_diary_but_no_holds(diary: Diary) -> None:
-    owner, staff = factories.owner().as_actor(), factories.staff().as_actor()
+    owner, staff = factories.admin().as_actor(), factories.front_desk().as_actor()
     for actor in (owner, staff, Actor.system()):
         assert _seen(actor) == _all(diary)
 
@@ -82,7 +82,7 @@ def test_a_counselor_sees_their_own_and_nobody_elses(diary: Diary) -> None:
 
 
 def test_a_counselor_who_is_owner_too_sees_all(diary: Diary) -> None:
-    diary.iris.member.roles = ["counselor", "owner"]
+    diary.iris.member.roles = ["counselor", "admin"]
     diary.iris.member.save(update_fields=["roles"])
     assert _seen(diary.iris.member.as_actor()) == _all(diary)
 
@@ -116,7 +116,7 @@ def test_a_person_is_no_member_of_the_same_id(diary: Diary) -> None:
 
 
 def test_the_actor_behind_a_user_is_their_member_or_a_visitor() -> None:
-    olive = factories.owner()
+    olive = factories.admin()
     assert people.actor_of(olive.user) == olive.as_actor()
     assert people.actor_of(AnonymousUser()) == Actor.visitor()
     stranger = type(olive.user).objects.create_user(username="stranger")

@@ -84,8 +84,8 @@ def test_without_an_address_nothing_is_planned(talk: Service) -> None:
 def test_a_changed_address_is_found_and_the_old_one_is_not(talk: Service) -> None:
     (booker,) = book(talk).attendances
     change(booker.person, "new@example.org")
-    assert find.persons_at(email="New@example.org") == [booker.person]
-    assert find.persons_at(email="ana@example.org") == []
+    assert find.persons_at(STAFF, email="New@example.org") == [booker.person]
+    assert find.persons_at(STAFF, email="ana@example.org") == []
 
 
 def test_quiet_hours_bring_a_planned_reminder_forward(talk: Service) -> None:

@@ -186,7 +186,7 @@ def test_what_was_due_has_been_sent_and_nothing_is_sent_by_loading(
 def test_names_read_back_and_people_are_found() -> None:
     load()
     person = Person.objects.select_related("key").earliest("created_at")
-    assert person in people.persons_named(person.name)
+    assert person in people.persons_named(Actor.system(), person.name)
     attendance = Attendance.objects.select_related("person__key").filter(role="booker")[0]
     assert list(Attendance.objects.opened_by(factories.token_hash(attendance.token))) == [
         attendance
@@ -333,4 +333,4 @@ def test_the_printed_passwords_sign_in() -> None:
         assert re.search(rf"{username} +{password} +{role}", out.getvalue())
         assert user.duet_member.roles == [role]
         roles.append(role)
-    assert sorted(roles) == ["counselor", "counselor", "counselor", "owner", "staff"]
+    assert sorted(roles) == ["admin", "counselor", "counselor", "counselor", "front_desk"]

@@ -5,19 +5,17 @@ import time
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from clients.actions import audit
+from clients.management.progress import Progress
 from clients.models import AuditEntry
 from clients.rules.actors import Actor
 from clients.rules.envelope import KeyRefused
 from practice.demo import loading, sign_ins
-
-_BAR = 30
-_LINE_EVERY = 10.0  # seconds
 
 
 class Command(BaseCommand):
@@ -38,7 +36,7 @@ class Command(BaseCommand):
             raise CommandError("The demo practice is loaded in demo mode only (DUET_MODE=demo).")
         started = time.monotonic()
         system, now = Actor.system(), timezone.now()
-        shown = _Progress(self.stderr)
+        shown = Progress(self.stderr, "cases")
         _prepare_tables()
         try:
             counts = loading.load(cases=cases, reset=reset, by=system, now=now, progress=shown)
@@ -57,28 +55,6 @@ class Command(BaseCommand):
         self.stdout.write("Sign in as:")
         for username, password, role in sign_ins():
             self.stdout.write(f"  {username:<8} {password:<26} {role}")
-
-
-class _Progress:
-    """A bar on a terminal; elsewhere a line now and then, and none for what is done at once."""
-
-    def __init__(self, out: OutputWrapper) -> None:
-        self._out, self._said_at = out, time.monotonic()
-
-    def __call__(self, done: int, total: int) -> None:
-        if self._out.isatty():
-            full = _BAR * done // total
-            self._write(
-                f"\r{'█' * full}{'░' * (_BAR - full)} {done} of {total} cases",
-                ending="\n" if done == total else "",
-            )
-        elif time.monotonic() >= self._said_at + _LINE_EVERY:
-            self._said_at = time.monotonic()
-            self._write(f"{done} of {total} cases", ending="\n")
-
-    def _write(self, text: str, *, ending: str) -> None:
-        self._out.write(text, style_func=str, ending=ending)  # not in the red of errors
-        self._out.flush()
 
 
 def _prepare_tables() -> None:

@@ -39,7 +39,7 @@ def ids(answer: Any) -> list[str]:
 def test_staff_see_the_whole_diary_and_a_counselor_their_own(
     api: Caller, iris: Counselor, booked: list[Appointment]
 ) -> None:
-    sign_in(api, make.staff())
+    sign_in(api, make.front_desk())
     assert set(ids(api.get("appointments/", WEEK))) == {str(one.pk) for one in booked}
     sign_in(api, iris.member)
     own = [str(one.pk) for one in booked if one.counselor == iris]
@@ -52,7 +52,7 @@ def test_staff_see_the_whole_diary_and_a_counselor_their_own(
 
 
 def test_a_row_names_nobody(api: Caller, booked: list[Appointment]) -> None:
-    sign_in(api, make.owner())
+    sign_in(api, make.admin())
     answer = api.get(f"appointments/{booked[0].pk}/")
     assert answer.json() == {
         "id": str(booked[0].pk),
@@ -75,12 +75,12 @@ def test_a_row_names_nobody(api: Caller, booked: list[Appointment]) -> None:
 def test_a_held_time_is_no_appointment_yet(api: Caller, talk: Service) -> None:
     held = api.post("holds/", {"service": "first-talk", "start": make.at(1).isoformat()})
     assert held.status_code == 201
-    sign_in(api, make.owner())
+    sign_in(api, make.admin())
     assert ids(api.get("appointments/", WEEK)) == []
 
 
 def test_filters_and_order(api: Caller, booked: list[Appointment]) -> None:
-    sign_in(api, make.owner())
+    sign_in(api, make.admin())
     asked = api.get("appointments/", WEEK | {"state": "requested"})
     assert ids(asked) == [str(booked[2].pk)]
     of_omar = api.get("appointments/", WEEK | {"counselor": "omar"})
@@ -96,7 +96,7 @@ def test_filters_and_order(api: Caller, booked: list[Appointment]) -> None:
 def test_pages_hold_each_row_once_whatever_comes_in_between(
     api: Caller, iris: Counselor, talk: Service, booked: list[Appointment], ordering: str
 ) -> None:
-    sign_in(api, make.owner())
+    sign_in(api, make.admin())
     whole = ids(api.get("appointments/", WEEK | {"ordering": ordering}))
     seen: list[str] = []
     path: str | None = None
@@ -118,7 +118,7 @@ def test_pages_hold_each_row_once_whatever_comes_in_between(
 def test_the_size_of_a_page_is_brought_into_bounds(
     api: Caller, booked: list[Appointment], asked: str, found: int
 ) -> None:
-    sign_in(api, make.owner())
+    sign_in(api, make.admin())
     assert len(ids(api.get("appointments/", WEEK | {"page_size": asked}))) == found
 
 
@@ -143,7 +143,7 @@ def test_the_size_of_a_page_is_brought_into_bounds(
 def test_whatever_else_the_query_says_is_refused(
     api: Caller, booked: list[Appointment], query: dict[str, str]
 ) -> None:
-    sign_in(api, make.owner())
+    sign_in(api, make.admin())
     refused = api.get("appointments/", WEEK | query)
     assert (refused.status_code, list(refused.json()["errors"])) == (400, list(query))
 
@@ -164,14 +164,14 @@ def test_nobody_and_somebody_else_are_refused(api: Caller, booked: list[Appointm
 def test_a_token_that_isnt_known_is_refused_also_beside_a_session(
     api: Caller, booked: list[Appointment], said: str
 ) -> None:
-    sign_in(api, make.owner())
+    sign_in(api, make.admin())
     assert api.get("appointments/", Authorization=said).status_code == 401
 
 
 def test_the_number_of_statements_is_fixed(
     api: Caller, iris: Counselor, talk: Service, booked: list[Appointment]
 ) -> None:
-    sign_in(api, make.owner())
+    sign_in(api, make.admin())
     counts = []
     for day in (4, 7):
         make.appointment(iris, talk, make.ana(), make.ben(), start=make.at(day, "14:00"))

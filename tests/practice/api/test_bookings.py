@@ -318,7 +318,7 @@ def test_a_taken_start_is_409_with_the_next_times_and_one_beside_the_hours_is_42
 
 def test_a_signed_in_browser_is_nobody_special_here(api: Caller, talk: Service) -> None:
     """No sign-in counts, so no cookie can be ridden on."""
-    api.client.force_login(make.owner().user)
+    api.client.force_login(make.admin().user)
     api.client.handler.enforce_csrf_checks = True
     assert api.book(booking()).status_code == 201
     assert set(AuditEntry.objects.values_list("actor_kind", flat=True)) <= {"visitor", "system"}

@@ -235,7 +235,7 @@ def test_what_fails_inside_is_told_in_the_same_shape_and_quotes_nobody(
 def test_a_session_costs_public_answers_nothing_and_leaves_them_to_shared_caches(
     api: Caller, talk: Service
 ) -> None:
-    api.client.force_login(make.owner().user)
+    api.client.force_login(make.admin().user)
     with CaptureQueriesContext(connection) as ran:
         answer = api.get("slots/", {**TUESDAY, "tz": "UTC"})
     assert len(ran) == 1

@@ -52,7 +52,7 @@ def real(api: Caller, talk: Service) -> Real:
     api.book(booking(start=BOOKED.isoformat(), partner=BEN, partner_safe_to_invite=True))
     held = api.post("holds/", {"service": "first-talk", "start": HELD.isoformat()}).json()
     member = Client()
-    member.force_login(make.owner().user)
+    member.force_login(make.admin().user)
     links = [one.token for one in Attendance.objects.select_related("person__key")]
     return {
         "service": ["first-talk", "by-request"],

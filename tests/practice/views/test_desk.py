@@ -32,12 +32,12 @@ def signed_in(member: Member) -> Client:
 
 @pytest.fixture
 def owner(practice: Practice) -> Client:
-    return signed_in(make.owner())
+    return signed_in(make.admin())
 
 
 @pytest.fixture
 def staff(practice: Practice) -> Client:
-    return signed_in(make.staff())
+    return signed_in(make.front_desk())
 
 
 @pytest.fixture
