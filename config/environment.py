@@ -1,9 +1,11 @@
 """Reads the environment: typed, NAME_FILE variants, one sentence when something is wrong."""
 
+import base64
 import os
 import re
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,8 +36,11 @@ NAMES = frozenset(
     }
 )
 
-# The key of .env.example. Everybody can read it there, so it opens only demo practices.
+# The keys of .env.example. Everybody can read them there, so they are for demo practices only.
 SAMPLE_NOTES_KEY = "sample:ZHVldC1zYW1wbGUta2V5LW5vdC1mb3ItcmVhbC11c2U="
+SAMPLE_SECRET_KEY = "sample-secret-key-not-for-real-use-0123456789"  # noqa: S105
+# Of 32 bytes drawn at random, fewer than this many differ once in 10^25 times.
+_FEWEST_BYTES = 12
 
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d{1,5})?")
 
@@ -113,27 +118,61 @@ class Environment:
 
 
 def secret_file(path: Path, name: str) -> str:
-    """Return a secret file's text; refuses a file that is missing or that everybody can read."""
+    """Return a secret file's text; refuses one that is missing, or that others can read.
+
+    Its group may read a file that is somebody else's: so containers and systemd hand secrets to a
+    process that isn't their owner.
+    """
     try:
-        mode = path.stat().st_mode
+        about = path.stat()
         content = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{name} names {path}, which cannot be read.") from error
-    if mode & stat.S_IROTH:
+    if about.st_mode & stat.S_IRWXO:
         raise Misconfigured(f"Everybody can read {path} ({name}): run `chmod 600 {path}`.")
+    if about.st_mode & stat.S_IRWXG and about.st_uid == os.geteuid():
+        raise Misconfigured(f"Its group can read {path} ({name}): run `chmod 600 {path}`.")
     return content
+
+
+def check_secret_key(secret_key: str, *, mode: str) -> None:
+    """Refuse a key for cookies that is too short, or known to all."""
+    if len(secret_key) < 32:
+        raise Misconfigured("DUET_SECRET_KEY is too short: at least 32 characters.")
+    if mode != "demo" and secret_key == SAMPLE_SECRET_KEY:
+        raise Misconfigured(
+            "DUET_SECRET_KEY is the sample key of .env.example: make one of your own."
+        )
 
 
 def check_notes_keys(raw: str, *, secret_key: str, mode: str) -> None:
     """Refuse key-encryption keys that are missing, malformed, known to all, or used twice."""
+    try:
+        ring = parse_keyring(raw)
+    except KeyRefused as refusal:
+        raise Misconfigured(str(refusal)) from refusal
     entries = raw.replace(",", "\n").split()
-    if mode != "demo" and SAMPLE_NOTES_KEY in entries:
+    if secret_key in entries or set(ring.keys.values()) & _as_bytes(secret_key):
+        raise Misconfigured("DUET_NOTES_KEY is the same as DUET_SECRET_KEY: make one of its own.")
+    sample = parse_keyring(SAMPLE_NOTES_KEY).keys["sample"]
+    if mode != "demo" and sample in ring.keys.values():
         raise Misconfigured(
             "DUET_NOTES_KEY is the sample key of .env.example: make one of your own."
         )
-    if secret_key and any(secret_key in {entry, entry.partition(":")[2]} for entry in entries):
-        raise Misconfigured("DUET_NOTES_KEY is the same as DUET_SECRET_KEY: make one of its own.")
-    try:
-        parse_keyring(raw)
-    except KeyRefused as refusal:
-        raise Misconfigured(str(refusal)) from refusal
+    for key_id, key in ring.keys.items():
+        if len(set(key)) < _FEWEST_BYTES:
+            raise Misconfigured(
+                f"The key '{key_id}' in DUET_NOTES_KEY wasn't drawn at random: docs/keys.md says"
+                " how to make one."
+            )
+
+
+def _as_bytes(text: str) -> set[bytes]:
+    """What a text may stand for: its own letters, base64 in both alphabets, hexadecimal."""
+    found = {text.encode()}
+    plain = text.rstrip("=").replace("-", "+").replace("_", "/")
+    with suppress(ValueError):
+        found.add(base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True))
+    with suppress(ValueError):
+        found.add(bytes.fromhex(text))
+    return found

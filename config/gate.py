@@ -5,15 +5,21 @@ Settings load without keys and servers, so that `migrate` and `check` run; here 
 
 import logging
 import sys
+from importlib import import_module
 
 import django
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections
-from django.utils.module_loading import import_string
+from django.utils import timezone
 
 from clients.rules.envelope import KeyRefused
-from config.environment import CONFIG_ERROR, Misconfigured, check_notes_keys
+from config.environment import (
+    CONFIG_ERROR,
+    Misconfigured,
+    check_notes_keys,
+    check_secret_key,
+)
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +33,7 @@ def check_settings() -> None:
         raise Misconfigured(
             "DUET_SECRET_KEY is not set; for a demo with keys of its own, use `make run`."
         ) from error
-    if len(secret_key) < 32:
-        raise Misconfigured("DUET_SECRET_KEY is too short: at least 32 characters.")
+    check_secret_key(secret_key, mode=duet["MODE"])
     check_notes_keys(duet["NOTES_KEYS"], secret_key=secret_key, mode=duet["MODE"])
     if settings.DATABASES["default"]["ENGINE"].endswith("dummy"):
         raise Misconfigured("DATABASE_URL is not set; `manage.py up` brings a PostgreSQL along.")
@@ -44,12 +49,16 @@ def check_settings() -> None:
 def check_keys() -> None:
     """Refuse (Misconfigured) keys that do not open the database's records.
 
-    A database that is away says nothing about keys: pages then answer 503 until it is back.
+    A key of which nobody has shown a copy lately is a warning. A database that is away says
+    nothing about keys: pages then answer 503 until it is back.
     """
     # By name: models can be imported only once Django's apps are ready, this module earlier.
-    check = import_string("clients.queries.keys.check_keys")
+    keys = import_module("clients.queries.keys")
     try:
-        check()
+        keys.check_keys()
+        if settings.DUET["MODE"] != "demo":
+            for sentence in keys.warnings(timezone.now()):
+                log.warning("%s", sentence)
     except KeyRefused as refusal:
         raise Misconfigured(str(refusal)) from refusal
     except DatabaseError as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from django.core.management import execute_from_command_line
 
+from clients.rules.envelope import KeyRefused
 from config import children, state, supervisor
 from config.embedded import Embedded
 from config.environment import CONFIG_ERROR, Misconfigured
@@ -114,7 +115,7 @@ def main(arguments: Sequence[str]) -> None:
     try:
         prepare(arguments)
         execute_from_command_line(list(arguments))
-    except Misconfigured as refusal:
+    except (Misconfigured, KeyRefused) as refusal:
         sys.stderr.write(f"{refusal}\n")
         raise SystemExit(CONFIG_ERROR) from None
     except KeyboardInterrupt:

@@ -14,7 +14,7 @@ import dj_database_url
 from csp.constants import NONE, SELF
 
 from config import logs
-from config.environment import CONFIG_ERROR, Environment, Misconfigured
+from config.environment import CONFIG_ERROR, Environment, Misconfigured, check_notes_keys
 from config.redis_urls import broker_url, cache_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -123,6 +123,8 @@ try:
         "MAILBOX": DEMO and not EMAIL_URL,
     }
     ALLOWED_HOSTS = _env.words("DUET_ALLOWED_HOSTS")
+    if DUET["NOTES_KEYS"]:  # no command may lock a record with a key that is none
+        check_notes_keys(DUET["NOTES_KEYS"], secret_key=SECRET_KEY, mode=MODE)
 except Misconfigured as refusal:
     sys.stderr.write(f"{refusal}\n")
     raise SystemExit(CONFIG_ERROR) from None

@@ -61,9 +61,7 @@ class DataKey(models.Model):
         """The key, with any ring. Refuses (Erased) a destroyed one, (KeyRefused) a foreign one."""
         if self.wrapped is None:
             raise envelope.Erased("This record was erased.")
-        return ring.unwrap(
-            key_id=self.kek_id, wrapped=bytes(self.wrapped), context=self._context()
-        )
+        return ring.unwrap(key_id=self.kek_id, wrapped=bytes(self.wrapped), context=self._context())
 
     def plain(self) -> bytes:
         """The key, with the site's own ring. Refuses as `open_with` does."""

@@ -29,6 +29,10 @@ class Unreadable(Exception):
     """A sealed value was changed, moved to another row, or belongs to another key."""
 
 
+class Erased(Unreadable):
+    """The key was destroyed on purpose: what it sealed can't be read by anybody any more."""
+
+
 def key_id_bytes(key_id: str) -> bytes:
     """A key's name in eight bytes, as it stands at the head of what it sealed."""
     return hashlib.sha256(key_id.encode()).digest()[:KEY_ID_BYTES]
@@ -99,7 +103,7 @@ class Keyring:
 def parse_keyring(text: str) -> Keyring:
     """Read `id:base64` pairs, split by commas or line breaks.
 
-    Refuses (KeyRefused) an empty text, a doubled id, and a key that isn't 32 bytes long.
+    Refuses (KeyRefused) an empty text, a doubled id or key, and a key that isn't 32 bytes long.
     """
     keys: dict[str, bytes] = {}
     for pair in text.replace("\n", ",").split(","):
@@ -110,7 +114,10 @@ def parse_keyring(text: str) -> Keyring:
             raise KeyRefused("DUET_NOTES_KEY must read 'id:key', pairs split by commas.")
         if key_id in keys:
             raise KeyRefused(f"DUET_NOTES_KEY names the key '{key_id}' twice.")
-        keys[key_id] = _decode(key_id, encoded)
+        key = _decode(key_id, encoded)
+        if key in keys.values():
+            raise KeyRefused(f"DUET_NOTES_KEY holds the key '{key_id}' under another name too.")
+        keys[key_id] = key
     if not keys:
         raise KeyRefused(
             "DUET_NOTES_KEY isn't set: without it no record can be read; set it, or "

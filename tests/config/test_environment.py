@@ -1,3 +1,5 @@
+import base64
+import os
 from pathlib import Path
 
 import pytest
@@ -5,9 +7,11 @@ import pytest
 from config.environment import (
     NAMES,
     SAMPLE_NOTES_KEY,
+    SAMPLE_SECRET_KEY,
     Environment,
     Misconfigured,
     check_notes_keys,
+    check_secret_key,
 )
 from config.redis_urls import broker_url, cache_url
 from config.state import new_notes_key
@@ -27,9 +31,27 @@ def test_a_secret_comes_from_its_file(tmp_path: Path) -> None:
     assert Environment({"DUET_SECRET_KEY_FILE": str(file)}).secret("DUET_SECRET_KEY") == "words"
 
 
-def test_a_secret_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("mode", "sentence"),
+    [(0o644, "Everybody can read"), (0o602, "Everybody"), (0o640, "group"), (0o620, "group")],
+)
+def test_a_secret_that_others_can_read_is_refused(tmp_path: Path, mode: int, sentence: str) -> None:
     file = tmp_path / "secret"
     file.write_text("words")
+    file.chmod(mode)
+    with pytest.raises(Misconfigured, match=sentence) as refusal:
+        Environment({"DUET_SECRET_KEY_FILE": str(file)}).secret("DUET_SECRET_KEY")
+    assert f"chmod 600 {file}" in str(refusal.value)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_group_may_read_a_secret_that_is_somebody_elses(tmp_path: Path) -> None:
+    """So a container hands a secret to a process that doesn't own it."""
+    file = tmp_path / "secret"
+    file.write_text("words")
+    file.chmod(0o640)
+    os.chown(file, 12345, -1)
+    assert Environment({"DUET_SECRET_KEY_FILE": str(file)}).secret("DUET_SECRET_KEY") == "words"
     file.chmod(0o644)
     with pytest.raises(Misconfigured, match="Everybody can read"):
         Environment({"DUET_SECRET_KEY_FILE": str(file)}).secret("DUET_SECRET_KEY")
@@ -73,29 +95,62 @@ def test_a_good_key_passes() -> None:
     check_notes_keys(new_notes_key(), secret_key="s" * 50, mode="production")
 
 
+SAMPLE = SAMPLE_NOTES_KEY.partition(":")[2]
+KEY = new_notes_key().partition(":")[2]
+
+
 @pytest.mark.parametrize(
     ("keys", "sentence"),
     [
         ("", "isn't set"),
         (SAMPLE_NOTES_KEY, "sample key"),
-        (f"k1:{'A' * 43},{SAMPLE_NOTES_KEY}", "sample key"),
+        (f"k1:{KEY},{SAMPLE_NOTES_KEY}", "sample key"),
+        (f"mine:{SAMPLE.rstrip('=')}", "sample key"),
         ("k1:c2hvcnQ=", "32 bytes"),
         ("k1:not base64 at all", "id:key|32 bytes"),
         ("without-an-id", "id:key"),
-        ("k1:" + "A" * 43 + ",k1:" + "B" * 43, "twice"),
+        (f"k1:{KEY},{new_notes_key().replace(':', '-')}", "id:key"),
+        (f"k1:{KEY},k1:{'B' * 43}", "names the key 'k1' twice"),
+        (f"k1:{KEY}\nk2:{KEY}=", "'k2' under another name too"),
+        ("k1:" + "A" * 43, "wasn't drawn at random"),
     ],
 )
 def test_keys_that_cannot_be_used_are_refused_with_one_sentence(keys: str, sentence: str) -> None:
     with pytest.raises(Misconfigured, match=sentence) as refusal:
         check_notes_keys(keys, secret_key="s" * 50, mode="production")
     assert "\n" not in str(refusal.value)
+    assert KEY not in str(refusal.value)
 
 
-def test_a_key_that_is_the_secret_key_is_refused() -> None:
-    key = new_notes_key()
-    for secret in (key, key.partition(":")[2]):
-        with pytest.raises(Misconfigured, match="same as DUET_SECRET_KEY"):
-            check_notes_keys(key, secret_key=secret, mode="demo")
+RAW = base64.urlsafe_b64decode(KEY + "=")
+SPELLINGS = {
+    "the whole line": f"k1:{KEY}",
+    "as it stands": KEY,
+    "padded": f"{KEY}=",
+    "standard": base64.b64encode(RAW).decode(),
+    "hexadecimal": RAW.hex(),
+    "HEXADECIMAL": RAW.hex().upper(),
+}
+
+
+@pytest.mark.parametrize("secret", SPELLINGS.values(), ids=SPELLINGS)
+def test_a_key_that_is_the_secret_key_is_refused_however_it_is_written(secret: str) -> None:
+    with pytest.raises(Misconfigured, match="same as DUET_SECRET_KEY"):
+        check_notes_keys(f"k1:{KEY}", secret_key=secret, mode="demo")
+
+
+def test_a_key_made_of_the_secret_keys_letters_is_refused() -> None:
+    secret = "thirty-two letters for a secret!"
+    key = base64.b64encode(secret.encode()).decode()
+    with pytest.raises(Misconfigured, match="same as DUET_SECRET_KEY"):
+        check_notes_keys(f"k1:{key}", secret_key=secret, mode="demo")
+
+
+def test_the_sample_secret_key_is_for_a_demo_and_stands_in_the_sample() -> None:
+    check_secret_key(SAMPLE_SECRET_KEY, mode="demo")
+    assert SAMPLE_SECRET_KEY in (ROOT / ".env.example").read_text()
+    with pytest.raises(Misconfigured, match="sample key"):
+        check_secret_key(SAMPLE_SECRET_KEY, mode="production")
 
 
 def test_the_sample_key_opens_a_demo_and_stands_in_the_sample() -> None:
