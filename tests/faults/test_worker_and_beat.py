@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from config.celery import app
 from config.children import wait_until
 from practice.models import Appointment
 from tests import factories as make
-from tests.faults.whole_site import BEAT, LONG, WORKER, WholeSite
+from tests.faults.whole_site import BEAT, LONG, WholeSite
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults"), pytest.mark.timeout(240)]
 
@@ -77,15 +78,19 @@ def test_two_beats_and_several_workers_send_each_letter_once(whole: WholeSite) -
 
     The control is in tests/clients: without the claim, the same race sends copies.
     """
-    letters, before = whole.letters(whole.talk(), 120), whole.peer.connections + 1
-    log = Path(os.devnull)
+    log, before = Path(os.devnull), whole.peer.connections
+
+    def until_two_send(_: EmailMessage) -> None:
+        """Whoever is first has to wait until a second one sends as well."""
+        wait_until(lambda: whole.peer.connections > before + 1, seconds=8)
+
     with ExitStack() as more:
         for program in [supervisor.beat(log)] + [supervisor.worker(log)] * WORKERS:
             more.enter_context(another(whole, program))
-        with whole.frozen(WORKER):
-            whole.ring(20)
-            # The ones that start now, before the site's own joins them.
-            assert wait_until(lambda: bool(whole.peer.taken), seconds=90)
+        assert wait_until(lambda: whole.workers() > WORKERS, seconds=90)
+        whole.peer.on_letter = until_two_send
+        letters = whole.letters(whole.talk(), 120)
+        whole.ring(20)
         assert whole.ends(letters)
     assert whole.copies(letters) == {letter.pk: 1 for letter in letters}
-    assert whole.peer.connections > before
+    assert whole.peer.connections > before + 1

@@ -216,11 +216,21 @@ class WholeSite:
 
     def ring(self, times: int = 1, task: str = "practice.tasks.send_due") -> None:
         """Ring for a task, as a booking does."""
+        with self._bell() as bell:
+            for _ in range(times):
+                bell.send_task(task, ignore_result=True)
+
+    def workers(self) -> int:
+        """How many workers answer."""
+        with self._bell() as bell:
+            return len(bell.control.ping(timeout=2) or [])
+
+    @contextmanager
+    def _bell(self) -> Iterator[Celery]:
         told = self.site.state.environment
         with Celery("fault", broker=broker_url(told["REDIS_URL"]), set_as_current=False) as bell:
             bell.conf.broker_transport_options = {"global_keyprefix": "duet:"}
-            for _ in range(times):
-                bell.send_task(task, ignore_result=True)
+            yield bell
 
     def kill(self, word: str) -> None:
         """Kill a child with -9 and wait until it is gone; the supervisor starts another."""
