@@ -24,7 +24,7 @@ from clients.models.people import (
     Person,
     SafeContact,
 )
-from clients.models.sealed import SealedText
+from clients.models.sealed import SealedText, shown
 
 __all__ = [
     "AuditEntry",
@@ -51,4 +51,5 @@ __all__ = [
     "SealedText",
     "SignInLink",
     "keyring",
+    "shown",
 ]

@@ -8,9 +8,10 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
 
 from clients.models.keys import DataKey
-from clients.models.sealed import SealedText
+from clients.models.sealed import SealedText, shown
 from clients.rules import actors
 from clients.rules.permissions import Right, can
 
@@ -79,8 +80,17 @@ class Person(models.Model):
 
     objects = PersonQuerySet.as_manager()
 
+    shown_name = shown("name", erased=_("Erased person"))
+    shown_email = shown("email")
+    shown_phone = shown("phone")
+
     def sealing_key(self) -> DataKey:
         return self.key
+
+    @property
+    def has_email(self) -> bool:
+        """Whether there is an address, without opening it."""
+        return self.__dict__["email"] is not None
 
 
 class BlindIndex(models.Model):

@@ -1,12 +1,20 @@
 """A column whose text is sealed with the key of the row's owner."""
 
+import logging
 from typing import Any, Protocol
 
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from clients.models.keys import DataKey
 from clients.rules import envelope
+from clients.rules.envelope import Erased, KeyRefused, Unreadable
+
+logger = logging.getLogger(__name__)
+
+_ERASED = _("Erased")
 
 
 class Owned(Protocol):
@@ -68,3 +76,28 @@ class SealedText(models.BinaryField):  # type: ignore[type-arg]
             plain=str(text).encode(),
             context=self._context(model_instance),
         )
+
+
+def shown(column: str, *, erased: Promise = _ERASED) -> property:
+    """A sealed column for pages: what can't be opened says so, and takes no page down.
+
+    It is never an empty text, which would read as "nothing was said". Each time it is reported in
+    the log, by table and row; `manage.py auditor` finds all such rows at once.
+    """
+
+    def text(instance: models.Model) -> str | Promise | None:
+        try:
+            found: str | None = getattr(instance, column)
+        except Erased:
+            return erased
+        except (Unreadable, KeyRefused):
+            logger.error(
+                "A sealed value can't be opened: %s.%s of %s",
+                instance._meta.db_table,
+                column,
+                instance.pk,
+            )
+            return _("Can't be read (reported)")
+        return found
+
+    return property(text)

@@ -215,7 +215,7 @@ def _quiet_hours(attendances: Iterable[Attendance]) -> dict[object, reminders.Qu
 
 
 def _may_write(attendance: Attendance) -> bool:
-    return attendance.gate == Attendance.Gate.OPEN and attendance.person.email is not None
+    return attendance.gate == Attendance.Gate.OPEN and attendance.person.has_email
 
 
 def _letters(

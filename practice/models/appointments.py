@@ -9,7 +9,7 @@ from django.db import models
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import F, Q
 
-from clients.models import Case, DataKey, Item, ItemQuerySet, Person, SealedText
+from clients.models import Case, DataKey, Item, ItemQuerySet, Person, SealedText, shown
 from clients.rules.actors import Actor
 from clients.rules.permissions import Right, can
 from practice.models.diary import Counselor, Room
@@ -298,6 +298,8 @@ class Attendance(models.Model):
             ),
         ]
 
+    shown_cancel_reason = shown("cancel_reason")
+
     def sealing_key(self) -> DataKey:
         return self.person.key
 
@@ -332,6 +334,8 @@ class Answer(Item):
         constraints = [
             models.UniqueConstraint(name="duet_answer_once", fields=["attendance", "question"])
         ]
+
+    shown_text = shown("text")
 
     def sealing_key(self) -> DataKey:
         return self.attendance.person.key

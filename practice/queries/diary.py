@@ -212,7 +212,7 @@ def history(found: Appointment) -> list[Happened]:
         .exclude(verb__in=_READS)
         .order_by("at", "pk")
     )
-    names = {one.person_id: one.person.name for one in found.attendances.all()}
+    names = {one.person_id: str(one.person.shown_name) for one in found.attendances.all()}
     members = Member.objects.filter(pk__in=[one.actor_id for one in entries if one.actor_id])
     known = {member.pk: member.name for member in members} | names
     return [

@@ -3,19 +3,20 @@
 Each check is one statement that finds the rows which break it. The numbers are those of the
 reliability document: I1 every booking has its rows, I2 no overlap, I3 nobody is told twice, I4
 what is due goes out, I5 no sender holds on for ever, I6 nothing about what is gone or over, I8
-every act is on record, I9 no personal text where it doesn't belong. Gate, contact, hold and key
-are promises of the same rank. The rest of the ten can't be seen in a database.
+every act is on record, I9 no personal text where it doesn't belong. Gate, contact, hold, key and
+seal are promises of the same rank. The rest of the ten can't be seen in a database.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
 from django.db import connection
 
-from clients.queries import audit
+from clients.queries import audit, seals
 from practice.models import Appointment
 from practice.rules import wall
 
@@ -315,16 +316,16 @@ _CHECKS: Final = (
     _sealed("duet_practice_answer", "w", _OF_ANSWER, "text"),
 )
 
-INVARIANTS: Final = tuple(dict.fromkeys(check.invariant for check in _CHECKS))
+INVARIANTS: Final = (*dict.fromkeys(check.invariant for check in _CHECKS), "seal")
 
 
-def breaches(now: datetime) -> list[Breach]:
+def breaches(now: datetime, progress: seals.Progress | None = None) -> list[Breach]:
     """Every row that breaks an invariant, at most `MOST` for each check; empty when all hold."""
-    return [*of_the_rows(now), *of_the_chain(now)]
+    return [*of_the_rows(now), *of_the_chain(now), *of_the_seals(progress)]
 
 
 def of_the_rows(now: datetime) -> list[Breach]:
-    """As `breaches`, without reading the audit chain."""
+    """As `breaches`, without reading the audit chain and opening what is sealed."""
     found = []
     with connection.cursor() as cursor:
         for check in _CHECKS:
@@ -343,6 +344,12 @@ def of_the_chain(now: datetime) -> Iterable[Breach]:
     }
     for breach in audit.breaches(unsealed_before=now - _SEALED_WITHIN)[:MOST]:
         yield Breach("I8", breach.entry_id, sentences[breach.kind])
+
+
+def of_the_seals(progress: seals.Progress | None = None) -> Iterable[Breach]:
+    """What can't be opened, although nobody erased it."""
+    for one in islice(seals.damaged(progress), MOST):
+        yield Breach("seal", one.row, f"{one.table}.{one.column} can't be opened")
 
 
 @dataclass(frozen=True, slots=True)

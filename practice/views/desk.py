@@ -59,7 +59,7 @@ class Row:
 
     @property
     def names(self) -> str:
-        return " & ".join(one.person.name for one in self.attendances)
+        return " & ".join(str(one.person.shown_name) for one in self.attendances)
 
     @property
     def coming(self) -> list[Attendance]:

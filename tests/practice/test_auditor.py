@@ -310,6 +310,7 @@ BREACHES: list[tuple[str, str, Callable[[Appointment], None]]] = [
     ("hold", "still takes up its time", hold_left_over),
     ("key", "duet_clients_person.name isn't sealed", swapped_names),
     ("key", "duet_practice_attendance.token isn't sealed", swapped_tokens),
+    ("seal", "duet_practice_attendance.token can't be opened", swapped_tokens),
 ]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
+from clients.management.progress import Progress
 from practice.queries import invariants
 
 
@@ -18,7 +19,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, **options: Any) -> None:
-        breaches = invariants.breaches(timezone.now())
+        shown = Progress(self.stderr, "sealed rows")
+        breaches = invariants.breaches(timezone.now(), shown)
         if options["json"]:
             self.stdout.write(_as_json(breaches))
         else:
