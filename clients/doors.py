@@ -1,13 +1,15 @@
-"""Who may come in: every view carries exactly one of these decorators.
+"""Who may come in: every view carries exactly one of these decorators, and `about` below it.
 
 A door decides before the view runs, and sets the headers that its kind of page needs. The
-attribute `door` on the view names it, so that a test can hold every route to it. What a limit on
-tries refuses inside a view, and the view doesn't answer itself, leaves as a page of status 429.
+attribute `door` on the view names it, `admits` says whom it lets in at all, and `about` what the
+view shows or changes and which right that takes: `manage.py permissions` prints them, and a test
+holds every route to them. What a limit on tries refuses inside a view, and the view doesn't answer
+itself, leaves as a page of status 429.
 """
 
 import functools
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
@@ -19,9 +21,12 @@ from django.views.decorators.csrf import csrf_exempt
 
 from clients.limits import TooMany
 from clients.queries import people
+from clients.rules import permissions
 from clients.rules.actors import Actor
+from clients.rules.permissions import Right
 
 P = ParamSpec("P")
+V = TypeVar("V", bound=Callable[..., HttpResponseBase])
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
@@ -52,8 +57,42 @@ def _private(response: HttpResponseBase, referrer: str) -> HttpResponseBase:
     return response
 
 
-def _named(view: object, door: str) -> None:
-    view.door = door  # type: ignore[attr-defined]
+# Who comes to a door, and whom each lets in. A link may be in anybody's hands.
+VISITOR, LINK, CLIENT, PROVED, MEMBER = "visitor", "link", "client", "client_proved", "member"
+EVERYBODY = frozenset({VISITOR, LINK, CLIENT, PROVED, MEMBER})
+ADMITS = {
+    "public": EVERYBODY,
+    "visitor": EVERYBODY,
+    "by_link": frozenset({LINK}),
+    "portal": frozenset({CLIENT, PROVED}),
+    "portal_proved": frozenset({PROVED}),
+    "desk": frozenset({MEMBER}),
+    "desk_api": frozenset({MEMBER}),
+}
+# These ask for the right that a view takes.
+ASK_RIGHTS = frozenset({"desk", "desk_api"})
+
+
+def about(kind: str, right: Right | None = None) -> Callable[[V], V]:
+    """What the view shows or changes: a model's name, or `site`; and the right that it takes.
+
+    It stands below the door, which enforces the right. Refuses (TypeError) a view whose door
+    wouldn't know of it.
+    """
+
+    def said(view: V) -> V:
+        if hasattr(view, "door"):
+            raise TypeError("Say what a view is about below its door, not above.")
+        view.about, view.right = kind, right  # type: ignore[attr-defined]
+        return view
+
+    return said
+
+
+def _named(view: Any, door: str) -> None:
+    if getattr(view, "right", None) is not None and door not in ASK_RIGHTS:
+        raise TypeError(f"The door `{door}` doesn't ask for a right.")
+    view.door, view.admits = door, ADMITS[door]
 
 
 def public(view: View[P]) -> View[P]:
@@ -105,14 +144,18 @@ def desk_api(view: View[P]) -> View[P]:
 
 
 def desk(view: Callable[Concatenate[MemberRequest, P], HttpResponseBase]) -> View[P]:
-    """Signed-in members of the practice only; others sign in, or meet a 403."""
+    """Signed-in members of the practice only; others sign in, or meet a 403.
+
+    So do members without the right that the view takes.
+    """
+    right: Right | None = getattr(view, "right", None)
 
     @functools.wraps(view)
     def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return _private(redirect_to_login(request.get_full_path()), "same-origin")
         actor = people.actor_of(request.user)
-        if actor.kind != "member":
+        if actor.kind != "member" or (right is not None and not permissions.can(actor, right)):
             raise PermissionDenied
         request.actor = actor  # type: ignore[attr-defined]
         return _private(view(request, *args, **kwargs), "same-origin")  # type: ignore[arg-type]

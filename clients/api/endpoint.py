@@ -27,6 +27,7 @@ from clients.api.serializers import Strict
 from clients.limits import Limit, check
 from clients.queries import people
 from clients.rules.actors import Actor
+from clients.rules.permissions import Right, can
 
 
 class PlainJSON(JSONRenderer):
@@ -59,6 +60,8 @@ class Endpoint(APIView):
     versioning_class = None
     metadata_class = None
     schema = AutoSchema()
+    # As `doors.about` says it of a page.
+    about: ClassVar[str] = ""
     limits: ClassVar[Mapping[str, Limit]] = {}
 
     def get_exception_handler(self) -> Callable[..., Response]:
@@ -108,9 +111,13 @@ class Session(BaseAuthentication):
 
 
 class MemberEndpoint(Endpoint):
-    """For members of the practice who are signed in: 401 for nobody, 403 for somebody else."""
+    """For members of the practice who are signed in: 401 for nobody, 403 for somebody else.
+
+    So it is for members without the endpoint's `right`.
+    """
 
     authentication_classes = (Session,)
+    right: ClassVar[Right | None] = None
     actor: Actor
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -121,7 +128,7 @@ class MemberEndpoint(Endpoint):
         if not request.user.is_authenticated:
             raise NotAuthenticated
         self.actor = people.actor_of(request.user)
-        if self.actor.kind != "member":
+        if self.actor.kind != "member" or (self.right and not can(self.actor, self.right)):
             raise PermissionDenied
 
 

@@ -1,0 +1,206 @@
+"""Who may do what, read off the code: the routes' doors, the roles' rights, the models' rules."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from inspect import getclosurevars, isfunction
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Field, Model
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls.resolvers import RoutePattern
+
+from clients.models import Case, Couple, Item, SealedText
+from clients.rules.actors import ROLES
+from clients.rules.audience import Audience
+from clients.rules.permissions import RIGHTS, Right
+from clients.rules.standing import Standing, Whose, knows_of, reads
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+# Who comes and is no member; members come with their roles.
+OUTSIDE = ("visitor", "link", "client", "client_proved")
+MEMBER = "member"
+
+
+# --- routes --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One registered route: who is let in at its door, to do what to what."""
+
+    name: str
+    path: str
+    door: str
+    admits: frozenset[str]
+    about: str
+    right: Right | None
+    methods: tuple[str, ...]
+    view: Callable[..., Any]
+
+    def lets_in(self, role: str) -> bool:
+        """Whether the door opens to somebody of this role, or to one from outside."""
+        if role in OUTSIDE:
+            return role in self.admits
+        return MEMBER in self.admits and (self.right is None or self.right in RIGHTS[role])
+
+
+def routes() -> list[Route]:
+    """Every registered route in the order of their addresses' search; a second name is left out."""
+    found: dict[str, Route] = {}
+    for name, path, view in _walk(get_resolver().url_patterns):
+        said = Route(
+            name,
+            path,
+            getattr(view, "door", ""),
+            getattr(view, "admits", frozenset()),
+            _said(view, "about") or "",
+            _said(view, "right"),
+            methods_of(view),
+            view,
+        )
+        found.setdefault(path, said)
+    return list(found.values())
+
+
+def _walk(
+    patterns: list[URLPattern | URLResolver], prefix: str = "", space: str = ""
+) -> Iterator[tuple[str, str, Callable[..., Any]]]:
+    for one in patterns:
+        plain = isinstance(one.pattern, RoutePattern)
+        path = prefix + (str(one.pattern) if plain else str(one.pattern).lstrip("^").rstrip("$"))
+        if isinstance(one, URLResolver):
+            inner = f"{space}{one.namespace}:" if one.namespace else space
+            yield from _walk(one.url_patterns, path, inner)
+        else:
+            yield f"{space}{one.name or ''}", path, one.callback
+
+
+def _said(view: Any, name: str) -> Any:
+    """What a view says beside its door: the function, or the endpoint's class."""
+    return getattr(view, name, None) or getattr(getattr(view, "cls", None), name, None)
+
+
+def methods_of(view: Any) -> tuple[str, ...]:
+    """Which methods a view takes: what its decorators or its class say, or else all."""
+    kind = getattr(view, "view_class", None) or getattr(view, "cls", None)
+    if kind is not None:
+        taken = {name.upper() for name in kind.http_method_names if hasattr(kind, name)}
+        taken |= {"HEAD"} & set(METHODS) if "GET" in taken else set()
+    else:
+        taken = _required(view)
+    return tuple(method for method in METHODS if method in taken)
+
+
+def _required(view: Any) -> set[str]:
+    """The lists of Django's own `require_http_methods`, wherever among the decorators it stands."""
+    taken = set(METHODS)
+    while view is not None:
+        if isfunction(view):
+            said = getclosurevars(view).nonlocals.get("request_method_list")
+            taken &= set(said) if said is not None else set(METHODS)
+        view = getattr(view, "__wrapped__", None)
+    return taken
+
+
+# --- what routes are about -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of object whose rows are seen by some and not by others, with its columns."""
+
+    name: str
+    audience: Audience | None
+    whose: Whose
+    sealed: tuple[str, ...]
+    plain: tuple[str, ...]
+
+    def seen(self, standing: Standing, rights: frozenset[Right], *, restricted: bool) -> bool:
+        """Whether somebody who stands so to a row of it may see it."""
+        if self.audience is None:
+            return knows_of(self.whose, standing, rights, restricted=restricted)
+        return reads(self.audience, standing, rights, restricted=restricted)
+
+
+def kinds() -> list[Kind]:
+    """Every model whose rows are asked for through `.visible_to`; items once for each audience."""
+    found = []
+    for model in apps.get_models():
+        if hasattr(model._default_manager, "visible_to"):
+            audiences = list(Audience) if issubclass(model, Item) else [None]
+            found += [_kind(model, audience) for audience in audiences]
+    return sorted(found, key=lambda kind: kind.name)
+
+
+def _kind(model: type[Model], audience: Audience | None) -> Kind:
+    fields: list[Field[Any, Any]] = list(model._meta.local_fields)
+    sealed = [field.name for field in fields if isinstance(field, SealedText)]
+    # Keys, fingerprints and the ids of other rows say nothing to anybody.
+    told = [
+        field.name
+        for field in fields
+        if not field.is_relation and field.get_internal_type() not in {"BinaryField", "UUIDField"}
+    ]
+    return Kind(
+        str(model._meta.model_name),
+        audience,
+        _whose(model),
+        tuple(sealed),
+        tuple(name for name in told if name not in sealed),
+    )
+
+
+def _whose(model: type[Model]) -> Whose:
+    if issubclass(model, Case | Couple):
+        return Whose.CASE
+    names = {field.name for field in model._meta.local_fields}
+    return Whose.DIARY if names & {"counselor", "appointment"} else Whose.PERSON
+
+
+# --- the matrix ----------------------------------------------------------------------------------
+
+# How somebody may stand to a row, and what such a column is called.
+_STANDINGS = {
+    "cares for the case": Standing.CARES,
+    "broke its glass": Standing.GLASS,
+    "is named for it": Standing.NAMED,
+    "keeps the diary": Standing.DIARY,
+    "client, by a link": Standing.OWN_LINK,
+    "client, proved": Standing.OWN_PROVED,
+    "partner, proved": Standing.PARTNER,
+}
+
+
+def rows_seen(kind: Kind, role: str) -> str:
+    """Of a kind, the rows that a role sees without having to do with them."""
+    rights = RIGHTS[role]
+    if kind.seen(Standing.NOBODY, rights, restricted=True):
+        return "all"
+    if kind.seen(Standing.NOBODY, rights, restricted=False):
+        return "unrestricted"
+    return "none"
+
+
+def stands_to(kind: Kind) -> dict[str, bool]:
+    """Whether those who have to do with a row see it, restricted or not, whatever their role."""
+    none: frozenset[Right] = frozenset()
+    return {
+        said: kind.seen(standing, none, restricted=True) for said, standing in _STANDINGS.items()
+    }
+
+
+def methods_for(kind: str, role: str) -> list[str]:
+    """The methods by which a role comes through a door to this kind of object at all."""
+    taken = {
+        method
+        for one in routes()
+        if one.about == kind and one.lets_in(role)
+        for method in one.methods
+    }
+    return [method for method in METHODS if method in taken]
+
+
+def everybody() -> tuple[str, ...]:
+    """Those from outside, and every role."""
+    return (*OUTSIDE, *ROLES)
