@@ -135,6 +135,7 @@ class MemberEndpoint(Endpoint):
 class Unknown(Endpoint):
     """Whatever else stands below the API's address."""
 
+    about = "site"
     schema = None  # type: ignore[assignment]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

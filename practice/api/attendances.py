@@ -55,6 +55,8 @@ class AttendanceOut(serializers.Serializer[Any]):
 class OwnPart(Endpoint):
     """What all of these have in common: whose part it is, said by the token in the address."""
 
+    about = "attendance"
+
     def part(self, token: str) -> pages.OwnPart:
         """Refuses (404, the same for all) tokens that are unknown or have ended."""
         now = timezone.now()

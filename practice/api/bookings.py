@@ -130,6 +130,7 @@ class BookingOut(serializers.Serializer[Any]):
 class Holds(Endpoint):
     """Keep a time for the one who fills in a form."""
 
+    about = "appointment"
     limits: ClassVar = {"POST": HOLDS}
 
     @schema.described(
@@ -170,6 +171,8 @@ class Holds(Endpoint):
 class Hold(Endpoint):
     """One held time; who has its token may let it go."""
 
+    about = "appointment"
+
     @schema.described(
         parameters=[schema.TOKEN],
         responses=schema.answers(None, 404, status=204),
@@ -184,6 +187,7 @@ class Hold(Endpoint):
 class Bookings(Endpoint):
     """Book a time for one or two."""
 
+    about = "appointment"
     limits: ClassVar = {"POST": BOOKING_TRIES}
 
     @schema.described(

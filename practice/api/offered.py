@@ -101,6 +101,7 @@ class SlotsQuery(Strict):
 class Services(Endpoint):
     """What the practice offers."""
 
+    about = "service"
     limits: ClassVar = {"GET": READS}
 
     @schema.described(responses=schema.answers(schema.page_of(ServiceOut), 400, 429))
@@ -149,6 +150,7 @@ def _service(one: pages.Bookable) -> dict[str, object]:
 class Counselors(Endpoint):
     """Whom one can book."""
 
+    about = "counselor"
     limits: ClassVar = {"GET": READS}
 
     @schema.described(responses=schema.answers(schema.page_of(CounselorOut), 400, 429))
@@ -176,6 +178,7 @@ class Counselors(Endpoint):
 class Slots(Endpoint):
     """When it can be booked."""
 
+    about = "service"
     limits: ClassVar = {"GET": READS}
 
     @schema.described(

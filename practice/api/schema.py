@@ -147,6 +147,8 @@ def only_ours(endpoints: list[Any]) -> list[Any]:
 class Schema(SpectacularAPIView):
     """The schema, as YAML or as JSON."""
 
+    about = "site"
+
     authentication_classes = ()
     permission_classes = (AllowAny,)
     throttle_classes = ()
@@ -161,6 +163,7 @@ class Schema(SpectacularAPIView):
 
 
 @doors.public
+@doors.about("site")
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     """The schema as a page to try things on, out of an installed package."""

@@ -104,6 +104,7 @@ def _mine(request: HttpRequest, now: datetime) -> Page:
 
 
 @doors.by_link
+@doors.about("attendance")
 @require_safe
 def page(request: HttpRequest, token: str) -> HttpResponse:
     """The attendee's own appointment."""
@@ -111,6 +112,7 @@ def page(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @doors.by_link
+@doors.about("attendance")
 @require_POST
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     """The attendee says that they come."""
@@ -118,6 +120,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @doors.by_link
+@doors.about("attendance")
 @_read_or_send
 def move(request: HttpRequest, token: str) -> HttpResponse:
     """Other times with the same counselor, and the button that moves."""
@@ -125,6 +128,7 @@ def move(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @doors.by_link
+@doors.about("attendance")
 @_read_or_send
 def cancel(request: HttpRequest, token: str) -> HttpResponse:
     """Ask once more, then cancel this person's own part."""
@@ -132,6 +136,7 @@ def cancel(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @doors.by_link
+@doors.about("attendance")
 @require_safe
 def calendar(request: HttpRequest, token: str) -> HttpResponse:
     """The calendar file, with a neutral title."""
@@ -139,6 +144,7 @@ def calendar(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @doors.by_link
+@doors.about("attendance")
 def unknown(request: HttpRequest) -> HttpResponse:
     """Whatever else stands where a link should be: the page of a link that doesn't work."""
     limits.check(request, UNKNOWN_LINKS)
@@ -149,6 +155,7 @@ def unknown(request: HttpRequest) -> HttpResponse:
 
 
 @doors.visitor
+@doors.about("attendance")
 @require_safe
 def mine(request: HttpRequest) -> HttpResponse:
     """As `page`."""
@@ -156,6 +163,7 @@ def mine(request: HttpRequest) -> HttpResponse:
 
 
 @doors.visitor
+@doors.about("attendance")
 @require_POST
 def mine_confirm(request: HttpRequest) -> HttpResponse:
     """As `confirm`."""
@@ -163,6 +171,7 @@ def mine_confirm(request: HttpRequest) -> HttpResponse:
 
 
 @doors.visitor
+@doors.about("attendance")
 @_read_or_send
 def mine_move(request: HttpRequest) -> HttpResponse:
     """As `move`."""
@@ -170,6 +179,7 @@ def mine_move(request: HttpRequest) -> HttpResponse:
 
 
 @doors.visitor
+@doors.about("attendance")
 @_read_or_send
 def mine_cancel(request: HttpRequest) -> HttpResponse:
     """As `cancel`."""
@@ -177,6 +187,7 @@ def mine_cancel(request: HttpRequest) -> HttpResponse:
 
 
 @doors.visitor
+@doors.about("attendance")
 @require_safe
 def mine_calendar(request: HttpRequest) -> HttpResponse:
     """As `calendar`."""

@@ -25,6 +25,7 @@ VISITOR = Actor.visitor()
 
 
 @doors.visitor
+@doors.about("appointment")
 @require_POST
 def hold(request: HttpRequest) -> HttpResponse:
     """Keep a time for this browser, and let go of the one that it had before."""
@@ -109,6 +110,7 @@ def hold_for(
 
 
 @doors.visitor
+@doors.about("appointment")
 @require_POST
 def release(request: HttpRequest) -> HttpResponse:
     """Give the held time back and return to the times, with the choices as they were."""

@@ -47,6 +47,7 @@ class Filled:
 
 
 @doors.visitor
+@doors.about("appointment")
 @require_http_methods(["GET", "HEAD", "POST"])
 def details(request: HttpRequest) -> HttpResponse:
     """Who comes, and how to reach them: the one form of a booking."""
@@ -307,6 +308,7 @@ def _gone_page(
 
 
 @doors.visitor
+@doors.about("appointment")
 @require_safe
 def done(request: HttpRequest) -> HttpResponse:
     """What was booked, what happens next, and how to change it."""

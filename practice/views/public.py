@@ -25,6 +25,7 @@ HOME_TIMES = 3
 
 
 @doors.public
+@doors.about("service")
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """The question people come with, and the way to a time."""
@@ -96,6 +97,7 @@ def zone_of(request: HttpRequest, asked: str, practice: Practice | None) -> str:
 
 
 @doors.visitor
+@doors.about("service")
 @require_safe
 def book(request: HttpRequest) -> HttpResponse:
     """What can be booked; with a service chosen, when."""
