@@ -20,8 +20,9 @@ from structlog.types import EventDict, Processor, WrappedLogger
 Form = Literal["json", "words"]
 
 OURS = ("clients", "intake", "practice", "config", "duet")
-# /a/<token>/, /i/<token>/ and /r/<token>/ open a person's own pages: a log reader must not.
-TOKEN_PATH = re.compile(r"(/(?:a|i|r|attendances|holds)/)[A-Za-z0-9_\-]{16,}")
+# /a/<token>/, /i/<token>/, /r/<token>/ and /choose/<token>/ open what is somebody's own: a log
+# reader must not.
+TOKEN_PATH = re.compile(r"(/(?:a|i|r|attendances|holds|choose)/)[A-Za-z0-9_\-]{16,}")
 # Of a text that a library put together itself, as far as it is surely words.
 _PLAIN_WORDS = re.compile(r"[A-Za-z .,()'-]*")
 _FIRST = ("time", "level", "logger", "event")

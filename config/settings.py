@@ -119,7 +119,7 @@ try:
         "TRUSTED_PROXIES": _env.number("DUET_TRUSTED_PROXIES", 0),
         "METRICS_TOKEN": _env.secret("DUET_METRICS_TOKEN"),
         "SMS_URL": _env.text("DUET_SMS_URL"),
-        "STRONG_AUTH": "",
+        "STRONG_AUTH": "config.accounts.second_factor.has",
         "MAILBOX": DEMO and not EMAIL_URL,
     }
     ALLOWED_HOSTS = _env.words("DUET_ALLOWED_HOSTS")
@@ -153,6 +153,9 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "config",
     "clients",
     "intake",
@@ -171,8 +174,11 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     # A belt only: each view's own door decides, and marks public pages `login_not_required`.
     "config.sign_in.Belt",
+    "config.accounts.second_factor.Required",
+    "config.sessions.Use",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [
@@ -224,7 +230,7 @@ LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/desk/"
 LOGOUT_REDIRECT_URL = "/"
 SESSION_ENGINE = "config.sessions"  # Redis may lose everything
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_AGE = 12 * 3600  # how long a session lasts at most is config.sessions' to say
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 PASSWORD_HASHERS = [
@@ -238,7 +244,33 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"min_length": 12},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "config.accounts.passwords.CommonCoreValidator"},
 ]
+PASSWORD_RESET_TIMEOUT = 3600
+AUTHENTICATION_BACKENDS = ["config.accounts.backend.MemberBackend"]
+# django-allauth: see docs/accounts.md. Its limits are off, ours count (config/sign_in.py).
+ACCOUNT_ADAPTER = "config.accounts.adapter.AccountAdapter"
+ACCOUNT_RATE_LIMITS = False
+ACCOUNT_LOGIN_METHODS = {"username"}  # the backend takes an e-mail address in its place
+ACCOUNT_EMAIL_VERIFICATION = "none"  # nobody signs up: an admin vouches for the address
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_FORMS = {"reauthenticate": "config.accounts.forms.ReauthenticateForm"}
+MFA_ADAPTER = "config.accounts.adapter.MFAAdapter"
+MFA_RATE_LIMITS = False
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_FORMS = {
+    "authenticate": "config.accounts.forms.AuthenticateForm",
+    "reauthenticate": "config.accounts.forms.ReauthenticateCodeForm",
+    "activate_totp": "config.accounts.forms.ActivateForm",
+    "add_webauthn": "config.accounts.forms.AddPasskeyForm",
+    "authenticate_webauthn": "config.accounts.forms.PasskeyForm",
+    "login_webauthn": "config.accounts.forms.SignInWithPasskeyForm",
+    "reauthenticate_webauthn": "config.accounts.forms.ReauthenticatePasskeyForm",
+}
 
 # --- what browsers are told ------------------------------------------------------------------
 

@@ -1,14 +1,17 @@
-"""Sign-in of members, with limits on tries that do not tell which accounts exist."""
+"""Limits on tries to sign in that do not tell which accounts exist, and the site's belt.
+
+They are the only ones: django-allauth's own are off. Those wait a second and then refuse everybody
+when Redis is away, and count a name that exists otherwise than one that nobody has (ADR 0015).
+"""
 
 import unicodedata
 from collections.abc import Callable
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 
 from clients import limits
-from clients.limits import Limit, TooMany
+from clients.limits import Limit
 
 # An office behind one address signs in within these; a password of twelve letters is not guessed.
 BY_ADDRESS = Limit("sign_in_address", 60, 900)
@@ -16,6 +19,12 @@ BY_ADDRESS = Limit("sign_in_address", 60, 900)
 BY_NAME_AND_ADDRESS = Limit("sign_in_both", 10, 900)
 # One name from everywhere.
 BY_NAME = Limit("sign_in_name", 100, 900)
+# Codes of a second factor, and passwords once more: only who knows a password comes so far, and
+# six digits are guessed by a million tries, so that a thousand a day are one in a thousand.
+BY_ACCOUNT = Limit("sign_in_account", 10, 900)
+# Each of these may send a letter.
+RESETS_BY_ADDRESS = Limit("reset_address", 20, 3600)
+RESETS_BY_NAME = Limit("reset_name", 5, 3600)
 
 
 class Belt(LoginRequiredMiddleware):
@@ -37,28 +46,30 @@ class Belt(LoginRequiredMiddleware):
         return super().process_view(request, view_func, view_args, view_kwargs)
 
 
-class SignIn(LoginView):
-    """Django's own page, counted before a password is looked at."""
-
-    template_name = "duet/accounts/login.html"
-    redirect_authenticated_user = True
-
-    def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        """Refuses (429) by what was typed alone, so that the answer is the same for any name."""
-        typed = request.POST.get("username", "")[:254]
-        try:
-            _count(request, typed)
-        except TooMany as refused:
-            form = self.authentication_form or self.form_class
-            context = self.get_context_data(
-                form=form(request, initial={"username": typed}), refusal=refused.sentence
-            )
-            return refused.mark(self.render_to_response(context))
-        return super().post(request, *args, **kwargs)
-
-
-def _count(request: HttpRequest, typed: str) -> None:
-    name = unicodedata.normalize("NFKC", typed).casefold().strip()
+def count_sign_in(request: HttpRequest, typed: str) -> None:
+    """Count a try by name. Refuses (TooMany) by what was typed alone, whoever has the name."""
+    name = _one_way(typed)
     limits.check(request, BY_ADDRESS)
     limits.check_key(BY_NAME_AND_ADDRESS, f"{limits.address_of(request)} {name}")
     limits.check_key(BY_NAME, name)
+
+
+def count_passkey(request: HttpRequest) -> None:
+    """Count a try with a passkey, which names nobody before it is right."""
+    limits.check(request, BY_ADDRESS)
+
+
+def count_step(request: HttpRequest, account: object) -> None:
+    """Count a code, or a password asked for again, of one account from everywhere."""
+    limits.check(request, BY_ADDRESS)
+    limits.check_key(BY_ACCOUNT, str(account))
+
+
+def count_reset(request: HttpRequest, typed: str) -> None:
+    """Count a forgotten password. Refuses (TooMany) by what was typed alone."""
+    limits.check(request, RESETS_BY_ADDRESS)
+    limits.check_key(RESETS_BY_NAME, _one_way(typed))
+
+
+def _one_way(typed: str) -> str:
+    return unicodedata.normalize("NFKC", typed[:254]).casefold().strip()

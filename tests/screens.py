@@ -25,9 +25,9 @@ OUT = Path(__file__).resolve().parent.parent / ".duet" / "screens"
 def sign_in(page: Page, base: str, name: str, password: str) -> None:
     """Signs in through the sign-in page, as a person does."""
     page.goto(urljoin(base, "/accounts/login/"))
-    page.fill("[name=username]", name)
+    page.fill("[name=login]", name)
     page.fill("[name=password]", password)
-    page.click("main button")
+    page.click("main form:first-of-type button")
 
 
 def file_name(path: str, window: str, theme: str) -> str:

@@ -228,7 +228,7 @@ def test_no_word_that_anybody_sent_is_found_in_the_logs(
         client.get(path)
     client.get("/", headers={"Host": f"{CANARY}.example"})
     Client().get("/", headers={"Cookie": f"sessionid={CANARY}; csrftoken={CANARY}"})
-    client.post("/accounts/login/", {"username": CANARY, "password": CANARY * 2})
+    client.post("/accounts/login/", {"login": CANARY, "password": CANARY * 2})
     client.post("/book/hold/", CANARY, "application/json")
     client.generic(CANARY.upper(), "/book/")
     Client(enforce_csrf_checks=True).post("/book/hold/", {"service": CANARY})

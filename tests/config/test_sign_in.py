@@ -24,7 +24,7 @@ def iris(settings: Settings) -> User:
 
 def attempt(name: str, password: str = "wrong", address: str = "192.0.2.1") -> tuple[int, str]:
     response = Client(REMOTE_ADDR=address).post(
-        "/accounts/login/", {"username": name, "password": password}
+        "/accounts/login/", {"login": name, "password": password}
     )
     hidden = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", response.content.decode())
     return response.status_code, hidden.replace(name, "NAME")
@@ -32,7 +32,7 @@ def attempt(name: str, password: str = "wrong", address: str = "192.0.2.1") -> t
 
 def test_a_name_is_refused_after_its_tries_even_with_the_right_password() -> None:
     for _ in range(sign_in.BY_NAME_AND_ADDRESS.times):
-        assert attempt("iris")[0] == 200
+        assert attempt("iris")[0] == 401
     status, page = attempt("iris", PASSWORD)
     assert status == 429
     assert "Please wait" in page
@@ -54,13 +54,13 @@ def test_the_answers_are_the_same_for_a_name_that_nobody_has() -> None:
 
 def test_an_address_is_refused_whichever_names_it_tries() -> None:
     for number in range(sign_in.BY_ADDRESS.times):
-        assert attempt(f"name{number}")[0] == 200
+        assert attempt(f"name{number}")[0] == 401
     assert attempt("another")[0] == 429
-    assert attempt("another", address="198.51.100.7")[0] == 200
+    assert attempt("another", address="198.51.100.7")[0] == 401
 
 
 def test_one_name_from_many_addresses_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sign_in, "BY_NAME", Limit("by_name", 3, 900))
     for number in range(3):
-        assert attempt("iris", address=f"192.0.2.{number}")[0] == 200
+        assert attempt("iris", address=f"192.0.2.{number}")[0] == 401
     assert attempt("iris", address="192.0.2.9")[0] == 429

@@ -121,10 +121,15 @@ def cancel(page: Page, letter: Letter) -> None:
 def sign_in(page: Page, name: str) -> None:
     """Sign in as one of the members does, with the password that all have."""
     page.goto("/accounts/login/")
-    page.locator("[name=username]").fill(name)
-    page.locator("[name=password]").fill(factories.PASSWORD)
-    page.locator("main button").click()
+    type_password(page, name)
     page.wait_for_url("**/desk/")
+
+
+def type_password(page: Page, name: str, password: str = factories.PASSWORD) -> None:
+    """Name and password on the sign-in page, sent."""
+    page.locator("[name=login]").fill(name)
+    page.locator("[name=password]").fill(password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 def fill_time(page: Page, day: str, clock: str, *, reason: str = "") -> None:

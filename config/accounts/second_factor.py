@@ -1,0 +1,80 @@
+"""Who has a second factor, who must have one, and the way there."""
+
+from collections.abc import Callable
+
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+
+from clients.api import problems
+from clients.models import Member
+from clients.rules.actors import ADMIN, COUNSELOR, SUPERVISOR
+
+# They read what clients say. For the others it is advised.
+MUST_HAVE = frozenset({COUNSELOR, SUPERVISOR, ADMIN})
+FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+
+
+def has(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Whether the user has an authenticator app or a passkey; recovery codes alone are none."""
+    return bool(
+        user.is_authenticated
+        and Authenticator.objects.filter(user_id=user.pk, type__in=FACTORS).exists()
+    )
+
+
+def belongs_to_the_role(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Whether one of the user's roles asks for a second factor."""
+    member = Member.objects.filter(user=user.pk).first() if user.is_authenticated else None
+    return member is not None and bool(MUST_HAVE & set(member.roles))
+
+
+def is_demanded() -> bool:
+    """A demo is there to be looked at: nobody has to set anything up."""
+    return settings.DUET["MODE"] != "demo"
+
+
+class Required:
+    """Leads members who must have a second factor and have none to the page that sets one up."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self._get_response(request)
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view_func: Callable[..., HttpResponseBase],
+        view_args: tuple[object, ...],
+        view_kwargs: dict[str, object],
+    ) -> HttpResponseBase | None:
+        """None, or the way there; programs (the door `desk_api`) are refused with a 403."""
+        is_api = getattr(view_func, "door", "") == "desk_api"
+        is_members = is_api or getattr(view_func, "login_required", True)
+        if not is_demanded() or not is_members or hasattr(view_func, "before_second_factor"):
+            return None
+        has_one: Callable[[object], bool] = import_string(settings.DUET["STRONG_AUTH"])
+        if not request.user.is_authenticated or has_one(request.user):
+            return None
+        if not belongs_to_the_role(request.user):
+            return None
+        return _problem() if is_api else redirect("mfa_index")
+
+
+def _problem() -> JsonResponse:
+    said = _("Please set up a second factor first.")
+    told = {"type": "urn:duet:forbidden", "title": said, "status": 403, "detail": said}
+    return JsonResponse(told, status=403, content_type=problems.MEDIA_TYPE)
+
+
+def before(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """The view may be seen by members who still have to set up a second factor."""
+    view.before_second_factor = True  # type: ignore[attr-defined]
+    return view
