@@ -1,6 +1,6 @@
 """Who does something: the one value behind every `by=` and every `.visible_to(...)`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
 
@@ -48,3 +48,7 @@ class Actor:
         cls, member_id: UUID, roles: frozenset[str], opened: frozenset[UUID] = frozenset()
     ) -> "Actor":
         return cls("member", member_id, roles, opened=opened)
+
+    def without_glass(self) -> "Actor":
+        """The same actor as they write: a glass that they broke is for reading."""
+        return replace(self, opened=frozenset()) if self.opened else self

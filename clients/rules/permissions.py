@@ -6,6 +6,7 @@ that a second role could bring back.
 
 from collections.abc import Mapping
 from enum import StrEnum
+from uuid import UUID
 
 from clients.rules import actors
 from clients.rules.actors import Actor
@@ -59,3 +60,97 @@ def check(actor: Actor, right: Right) -> None:
     """Refuses (NotPermitted) an actor without the right."""
     if not can(actor, right):
         raise NotPermitted(right)
+
+
+# --- whose diary ---------------------------------------------------------------------------------
+
+
+def can_keep_diary(actor: Actor, owner: UUID) -> bool:
+    """Whether the actor books, moves, cancels and closes in the diary of the member `owner`.
+
+    A counselor does in their own, also for cases that somebody else is assigned to. To care for a
+    case together, or to have opened it, gives nothing in another's diary.
+    """
+    return _is_own(actor, owner) or can(actor, Right.KEEP_DIARY)
+
+
+def check_keeps_diary(actor: Actor, owner: UUID) -> None:
+    """Refuses (NotPermitted) whoever doesn't keep this diary, and whoever is no member."""
+    if not can_keep_diary(actor, owner):
+        raise NotPermitted(Right.KEEP_DIARY)
+
+
+def can_answer_requests(actor: Actor, owner: UUID) -> bool:
+    """Whether the actor accepts and declines what is asked for in this diary."""
+    return can_keep_diary(actor, owner) or can(actor, Right.REVIEW)
+
+
+def check_answers_requests(actor: Actor, owner: UUID) -> None:
+    """Refuses (NotPermitted) whoever neither keeps this diary nor reviews."""
+    if not can_answer_requests(actor, owner):
+        raise NotPermitted(Right.REVIEW)
+
+
+def can_say_asked(actor: Actor, owner: UUID) -> bool:
+    """Whether the actor may say that a partner was asked in person: a clinician's word."""
+    is_clinician = actor.kind == "system" or bool(actor.roles & {actors.ADMIN, actors.COUNSELOR})
+    return is_clinician and can_keep_diary(actor, owner)
+
+
+def check_says_asked(actor: Actor, owner: UUID) -> None:
+    """Refuses (NotPermitted) whoever is no clinician, or doesn't keep this diary."""
+    if not can_say_asked(actor, owner):
+        raise NotPermitted(Right.KEEP_DIARY)
+
+
+def can_set_hours(actor: Actor, owner: UUID | None) -> bool:
+    """Whether the actor sets hours and time off: a counselor's own; the practice's with the right.
+
+    No `owner` is the whole practice.
+    """
+    own = owner is not None and _is_own(actor, owner)
+    return own or can(actor, Right.MANAGE_PRACTICE)
+
+
+def check_sets_hours(actor: Actor, owner: UUID | None) -> None:
+    """Refuses (NotPermitted) whoever may not set these hours."""
+    if not can_set_hours(actor, owner):
+        raise NotPermitted(Right.MANAGE_PRACTICE)
+
+
+def _is_own(actor: Actor, owner: UUID) -> bool:
+    return actor.kind == "member" and actor.id == owner and actors.COUNSELOR in actor.roles
+
+
+# --- a case --------------------------------------------------------------------------------------
+
+
+def can_book_for(actor: Actor, *, cares: bool) -> bool:
+    """Whether the actor books again for those of a case: with the right, or who counsels them.
+
+    `cares`: assigned or co-counselor. A supervisor looks on, and the broken glass is for reading.
+    """
+    return cares or can(actor, Right.KEEP_DIARY)
+
+
+def check_books_for(actor: Actor, *, cares: bool) -> None:
+    """Refuses (NotPermitted) whoever may not book for those of a case."""
+    if not can_book_for(actor, cares=cares):
+        raise NotPermitted(Right.KEEP_DIARY)
+
+
+def can_see_contact(actor: Actor, *, opened: bool) -> bool:
+    """Whether the actor sees how somebody is reached: for the work of the desk, or of the case."""
+    return opened or can(actor, Right.KEEP_DIARY) or can(actor, Right.REVIEW)
+
+
+def can_restrict(actor: Actor, counselor: UUID | None) -> bool:
+    """Whether the actor says who may know of a case: its counselor, or with the right."""
+    own = counselor is not None and _is_own(actor, counselor)
+    return own or can(actor, Right.MANAGE_CARE)
+
+
+def check_restricts(actor: Actor, counselor: UUID | None) -> None:
+    """Refuses (NotPermitted) whoever may not restrict this case."""
+    if not can_restrict(actor, counselor):
+        raise NotPermitted(Right.MANAGE_CARE)

@@ -14,8 +14,9 @@ from django.db.models import Model
 
 from clients.actions import audit, messages, people, rows
 from clients.models import AuditEntry, Case, Person
+from clients.queries import care
 from clients.queries import people as find
-from clients.rules import contact
+from clients.rules import contact, permissions
 from clients.rules.actors import Actor
 from clients.rules.audience import Audience
 from practice.actions import guard, planning
@@ -431,8 +432,10 @@ def book_by_hand(
 
     Without `comes`, all of the case. Refuses (NotOffered) a start outside the offered times
     unless `beside` gives a reason, (SlotTaken) one that overlaps unless `beside` says to
-    overbook, (PartnerNotExpected) two where one person comes. One of `request` and `case`.
+    overbook, (PartnerNotExpected) two where one person comes, (NotPermitted) who doesn't keep this
+    diary, or neither keeps all nor counsels those of the case. One of `request` and `case`.
     """
+    _check_books_by_hand(counselor, request, case, by)
     _check_partner_expected(service, request)
     offered = () if beside else _offered(service, counselor, start, now)
     if (request is None) == (case is None):
@@ -466,6 +469,18 @@ def book_by_hand(
     known = _request_of_known(_named(appointment), persons)
     key = _index_key(under, by, now)
     return _with_attendees(appointment, persons, known, under, key, [], None, by, now)
+
+
+def _check_books_by_hand(
+    counselor: Counselor, request: Request | None, case: Case | None, by: Actor
+) -> None:
+    permissions.check_keeps_diary(by, counselor.member_id)
+    if request is not None and request.partner_asked_in_person:
+        permissions.check_says_asked(by, counselor.member_id)
+    if case is not None and by.kind == "member":
+        if not Case.objects.visible_to(by.without_glass()).filter(pk=case.pk).exists():
+            raise permissions.NotPermitted
+        permissions.check_books_for(by, cares=care.counsels(by, case))
 
 
 def _request_of_known(case_id: UUID, persons: Sequence[Person]) -> Request:
@@ -582,13 +597,26 @@ def _attend(
     )
 
 
-def _locked(appointment_id: UUID) -> Appointment:
-    """The appointment as it stands now, locked until the transaction ends."""
-    return (
-        Appointment.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("service", "counselor__member")
-        .get(pk=appointment_id)
+def _locked(appointment_id: UUID, by: Actor) -> Appointment:
+    """The appointment as it stands now, locked until the transaction ends.
+
+    Refuses (NotPermitted) a member who may not know of it, or only for having opened its case.
+    """
+    found = Appointment.objects.select_for_update(of=("self",), no_key=True).select_related(
+        "service", "counselor__member"
     )
+    if by.kind != "member":
+        return found.get(pk=appointment_id)
+    row = found.visible_to(by.without_glass()).filter(pk=appointment_id).first()
+    if row is None:
+        raise permissions.NotPermitted
+    return row
+
+
+def _check_changes(appointment: Appointment, by: Actor) -> None:
+    """Attendees change their own part; of the practice, who keeps this diary."""
+    if by.kind != "person":
+        permissions.check_keeps_diary(by, appointment.counselor.member_id)
 
 
 def _check_in_time(appointment: Appointment, by: Actor, now: datetime) -> None:
@@ -606,9 +634,11 @@ def _check_in_time(appointment: Appointment, by: Actor, now: datetime) -> None:
 def confirm(*, attendance: Attendance, by: Actor, now: datetime) -> Attendance:
     """An attendee says that they come. Twice is the same as once.
 
-    Refuses (NotAllowed) when the appointment or this attendance was cancelled.
+    Refuses (NotAllowed) when the appointment or this attendance was cancelled, (NotPermitted) a
+    member who doesn't keep this diary.
     """
-    appointment = _locked(attendance.appointment_id)
+    appointment = _locked(attendance.appointment_id, by)
+    _check_changes(appointment, by)
     attendance = Attendance.objects.select_related("person__key").get(pk=attendance.pk)
     if appointment.state not in Appointment.TAKES_PLACE or appointment.starts_at <= now:
         raise cancellation.NotAllowed("This appointment can no longer be confirmed.")
@@ -634,10 +664,12 @@ def move(
     """Move to another start with the same counselor; everybody is told, and asked anew.
 
     Refuses (NotAllowed, TooLate) what can't be changed any more, (NotOffered) a start outside
-    the offered times unless a member gives a reason (`beside`), (SlotTaken) a taken one.
+    the offered times unless a member gives a reason (`beside`), (SlotTaken) a taken one,
+    (NotPermitted) a member who doesn't keep this diary.
     """
     guard.lock_counselors([appointment.counselor_id])
-    appointment = _locked(appointment.pk)
+    appointment = _locked(appointment.pk, by)
+    _check_changes(appointment, by)
     _check_in_time(appointment, by, now)
     if appointment.state not in Appointment.TAKES_PLACE or _has_left(appointment, by):
         raise cancellation.NotAllowed("This appointment can no longer be changed.")
@@ -696,9 +728,11 @@ def leave(*, attendance: Attendance, reason: str, by: Actor, now: datetime) -> C
     """Cancel one person's own part; the time is free again when the last one has left.
 
     Somebody who was never told of the appointment doesn't keep it alive. Twice is the same as
-    once. Refuses (TooLate) by link after the cut-off, (NotAllowed) what already took place.
+    once. Refuses (TooLate) by link after the cut-off, (NotAllowed) what already took place,
+    (NotPermitted) a member who doesn't keep this diary.
     """
-    appointment = _locked(attendance.appointment_id)
+    appointment = _locked(attendance.appointment_id, by)
+    _check_changes(appointment, by)
     attendance = Attendance.objects.select_related("person__key").get(pk=attendance.pk)
     if attendance.state == Attendance.State.CANCELLED:
         return Changed(appointment, on_its_way=False)
@@ -733,9 +767,15 @@ def leave(*, attendance: Attendance, reason: str, by: Actor, now: datetime) -> C
 def cancel(*, appointment: Appointment, by: Actor, now: datetime) -> Changed:
     """Cancel the whole appointment, as a member of the practice; everybody told is told.
 
-    Twice is the same as once. Refuses (NotAllowed) one that already took place.
+    Twice is the same as once. Refuses (NotAllowed) one that already took place, (NotPermitted)
+    who doesn't keep this diary; a request is declined by whoever reviews, too.
     """
-    appointment = _locked(appointment.pk)
+    appointment = _locked(appointment.pk, by)
+    owner = appointment.counselor.member_id
+    if appointment.state == Appointment.State.REQUESTED:
+        permissions.check_answers_requests(by, owner)
+    else:
+        permissions.check_keeps_diary(by, owner)
     if appointment.state == Appointment.State.CANCELLED:
         return Changed(appointment, on_its_way=False)
     _check_ahead(appointment, now)
@@ -757,8 +797,13 @@ def _end(appointment: Appointment, now: datetime) -> None:
 
 @transaction.atomic
 def accept(*, appointment: Appointment, by: Actor, now: datetime) -> Appointment:
-    """Accept a booking request. Refuses (NotAllowed) what is no request any more, or has begun."""
-    appointment = _locked(appointment.pk)
+    """Accept a booking request.
+
+    Refuses (NotAllowed) what is no request any more, or has begun, (NotPermitted) who neither
+    keeps this diary nor reviews.
+    """
+    appointment = _locked(appointment.pk, by)
+    permissions.check_answers_requests(by, appointment.counselor.member_id)
     if appointment.state != Appointment.State.REQUESTED or appointment.starts_at <= now:
         raise cancellation.NotAllowed("This is no longer a request.")
     appointment.state = Appointment.State.CONFIRMED
@@ -772,8 +817,12 @@ def accept(*, appointment: Appointment, by: Actor, now: datetime) -> Appointment
 
 @transaction.atomic
 def close(*, appointment: Appointment, came: bool, by: Actor, now: datetime) -> Appointment:
-    """Put down afterwards whether it took place. Refuses (NotAllowed) before its start."""
-    appointment = _locked(appointment.pk)
+    """Put down afterwards whether it took place.
+
+    Refuses (NotAllowed) before its start, (NotPermitted) who doesn't keep this diary.
+    """
+    appointment = _locked(appointment.pk, by)
+    permissions.check_keeps_diary(by, appointment.counselor.member_id)
     if appointment.starts_at > now:
         raise cancellation.NotAllowed("This appointment hasn't begun yet.")
     state = Appointment.State.DONE if came else Appointment.State.NO_SHOW
@@ -788,9 +837,11 @@ def close(*, appointment: Appointment, came: bool, by: Actor, now: datetime) -> 
 def open_gate(*, attendance: Attendance, by: Actor, now: datetime) -> Attendance:
     """A clinician asked the partner in person: from now on they are written to.
 
-    Refuses (GateStaysShut) where there is nothing to write to, or both share one address.
+    Refuses (GateStaysShut) where there is nothing to write to, or both share one address,
+    (NotPermitted) who is no clinician or doesn't keep this diary.
     """
-    appointment = _locked(attendance.appointment_id)
+    appointment = _locked(attendance.appointment_id, by)
+    permissions.check_says_asked(by, appointment.counselor.member_id)
     attendance = Attendance.objects.select_related("person__key").get(pk=attendance.pk)
     if attendance.gate == Attendance.Gate.OPEN:
         return attendance

@@ -9,7 +9,9 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import F
 
 from clients.actions import audit
+from clients.rules import permissions
 from clients.rules.actors import Actor
+from clients.rules.permissions import Right
 from practice.actions import guard, planning
 from practice.models import (
     Appointment,
@@ -50,7 +52,11 @@ def raise_version(*, counselor: Counselor, by: Actor, now: datetime, what: str) 
 def set_hours(
     *, counselor: Counselor, openings: Iterable[Opening], zone: str, by: Actor, now: datetime
 ) -> None:
-    """Replace a counselor's weekly hours. What is booked already stays booked."""
+    """Replace a counselor's weekly hours. What is booked already stays booked.
+
+    Refuses (NotPermitted) hours that aren't one's own, without the right.
+    """
+    permissions.check_sets_hours(by, counselor.member_id)
     guard.lock_counselors([counselor.pk])
     WorkingHours.objects.filter(counselor=counselor).delete()
     WorkingHours.objects.bulk_create(
@@ -76,7 +82,11 @@ def set_exception(
     by: Actor,
     now: datetime,
 ) -> None:
-    """Replace one date's hours; no opening closes it."""
+    """Replace one date's hours; no opening closes it.
+
+    Refuses (NotPermitted) hours that aren't one's own, without the right.
+    """
+    permissions.check_sets_hours(by, counselor.member_id)
     guard.lock_counselors([counselor.pk])
     HoursException.objects.filter(counselor=counselor, on=on).delete()
     HoursException.objects.bulk_create(
@@ -98,8 +108,10 @@ def take_time_off(
 ) -> TimeOff:
     """Offer nothing in a period, of one counselor or of the whole practice.
 
-    Appointments in it stay: somebody has to speak with those people.
+    Appointments in it stay: somebody has to speak with those people. Refuses (NotPermitted) what
+    isn't one's own, without the right.
     """
+    permissions.check_sets_hours(by, counselor.member_id if counselor else None)
     row = TimeOff.objects.create(
         counselor=counselor, period=DateTimeTZRange(starts_at, ends_at), label=label
     )
@@ -113,8 +125,10 @@ def set_reminders(
 ) -> None:
     """Replace the e-mail reminder rules of a service, or the general ones.
 
-    Every unsent reminder of every coming appointment that they concern is planned anew.
+    Every unsent reminder of every coming appointment that they concern is planned anew. Refuses
+    (NotPermitted) members without the right.
     """
+    permissions.check(by, Right.MANAGE_PRACTICE)
     # One change of the rules at a time: two at once would leave both sets.
     list(Practice.objects.select_for_update(no_key=True))
     ReminderRule.objects.filter(service=service, channel="email").delete()

@@ -95,7 +95,7 @@ class Events(RuleBasedStateMachine):
         self.undone._from_testcase = True  # type: ignore[attr-defined]
         self.undone.__enter__()
         self.services = list(Service.objects.order_by("position"))
-        self.desk = factories.staff("dora").as_actor()
+        self.desk = factories.admin("dora").as_actor()
         self.oracle = Oracle(leads=[], delay=timedelta())
         self.sound = True
         peer.taken.clear()

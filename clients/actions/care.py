@@ -1,0 +1,148 @@
+"""Say who cares for a case, and who may know of it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from clients.actions import audit, notices
+from clients.models import CareRelation, Case, Member
+from clients.queries import care
+from clients.rules import care as policy
+from clients.rules import permissions
+from clients.rules.actors import Actor
+from clients.rules.permissions import NotPermitted, Right
+
+
+@transaction.atomic
+def assign(*, case: Case, member: Member, by: Actor, now: datetime) -> Case:
+    """Make `member` the case's counselor in place of the one before; both are told.
+
+    Twice is the same as once. Refuses (NotPermitted) members without the right, or who may not
+    know of the case, (NotAllowed) a closed case, and a member who is no counselor.
+    """
+    permissions.check(by, Right.MANAGE_CARE)
+    case = _locked(case, by)
+    policy.check_assignable(closed=_is_closed(case), roles=member.roles)
+    if case.counselor_id == member.pk:
+        return case
+    before = case.counselor
+    case.counselor = member
+    case.save(update_fields=["counselor"])
+    # Whoever is the counselor is not besides something else.
+    CareRelation.objects.filter(case=case, member=member, ended_at__isnull=True).update(
+        ended_at=now
+    )
+    _record("case.counselor_set", case, by, now, member=str(member.pk))
+    _tell([member], "case_given", ("case", case.pk), by, now)
+    if before is not None:
+        _tell([before], "case_taken", ("case", case.pk), by, now)
+    return case
+
+
+@transaction.atomic
+def relate(*, case: Case, member: Member, kind: str, by: Actor, now: datetime) -> CareRelation:
+    """Let `member` care for the case as `kind` says; its counselor is told.
+
+    Refuses (NotPermitted) members without the right, or who may not know of the case,
+    (NotAllowed) a closed case, a member without the role, its own counselor, and what stands.
+    """
+    permissions.check(by, Right.MANAGE_CARE)
+    case = _locked(case, by)
+    policy.check_relatable(
+        kind=kind,
+        closed=_is_closed(case),
+        roles=member.roles,
+        is_counselor=case.counselor_id == member.pk,
+        standing={one.kind for one in care.team(case) if one.member_id == member.pk},
+    )
+    row = CareRelation.objects.create(case=case, member=member, kind=kind, since_at=now)
+    _record("case.care_added", case, by, now, member=str(member.pk), kind=kind)
+    _tell([member, *_counselor(case)], "care_added", ("care", row.pk), by, now)
+    return row
+
+
+@transaction.atomic
+def end(*, relation: CareRelation, by: Actor, now: datetime) -> CareRelation:
+    """End a relation: from this moment the member sees what their roles alone let them see.
+
+    Refuses (NotPermitted) members without the right, or who may not know of the case,
+    (NotAllowed) one that has ended.
+    """
+    permissions.check(by, Right.MANAGE_CARE)
+    case = _locked(relation.case, by)
+    relation = CareRelation.objects.select_for_update(of=("self",)).get(pk=relation.pk)
+    policy.check_endable(ended=relation.ended_at is not None)
+    relation.ended_at = now
+    relation.save(update_fields=["ended_at"])
+    _record("case.care_ended", case, by, now, member=str(relation.member_id), kind=relation.kind)
+    _tell(_counselor(case), "care_ended", ("care", relation.pk), by, now)
+    return relation
+
+
+@transaction.atomic
+def restrict(*, case: Case, by: Actor, now: datetime) -> Case:
+    """Let nobody know of the case but those who care for it or are named; also not who does this.
+
+    Twice is the same as once. Refuses (NotPermitted) who is neither its counselor nor has the
+    right, or may not know of it.
+    """
+    case = _locked(case, by)
+    permissions.check_restricts(by, case.counselor_id)
+    if case.restricted_at is None:
+        case.restricted_at = now
+        case.save(update_fields=["restricted_at"])
+        _record("case.restricted", case, by, now)
+    return case
+
+
+@transaction.atomic
+def lift(*, case: Case, by: Actor, now: datetime) -> Case:
+    """Let those know of the case again whose roles let them know of others. Refuses as above."""
+    case = _locked(case, by)
+    permissions.check_restricts(by, case.counselor_id)
+    if case.restricted_at is not None:
+        case.restricted_at = None
+        case.save(update_fields=["restricted_at"])
+        _record("case.unrestricted", case, by, now)
+    return case
+
+
+def _locked(case: Case, by: Actor) -> Case:
+    """The case as it stands now, locked. Refuses (NotPermitted) who may not know of it."""
+    found = Case.objects.visible_to(by.without_glass()).filter(pk=case.pk)
+    row = found.select_related("counselor").select_for_update(of=("self",), no_key=True).first()
+    if row is None:
+        raise NotPermitted
+    return row
+
+
+def _is_closed(case: Case) -> bool:
+    return case.state == Case.State.CLOSED
+
+
+def _counselor(case: Case) -> list[Member]:
+    return [case.counselor] if case.counselor else []
+
+
+def _tell(
+    members: list[Member], kind: str, subject: tuple[str, UUID], by: Actor, now: datetime
+) -> None:
+    """Whoever did it knows already."""
+    others = [one for one in members if one.pk != by.id]
+    subject_kind, subject_id = subject
+    notices.tell(
+        members=others, kind=kind, subject_kind=subject_kind, subject_id=subject_id, by=by, now=now
+    )
+
+
+def _record(verb: str, case: Case, by: Actor, now: datetime, **detail: object) -> None:
+    audit.record(
+        verb=verb,
+        subject_kind="case",
+        subject_id=case.pk,
+        case_id=case.pk,
+        by=by,
+        now=now,
+        detail=detail,
+    )

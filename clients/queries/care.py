@@ -1,0 +1,67 @@
+"""Who cares for a case and as what, and who has opened one without caring for it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from clients.models import BreakGlass, CareRelation, Case, Member
+from clients.rules.actors import Actor
+from clients.rules.care import ROLE_NEEDED
+
+
+def counsels(actor: Actor, case: Case) -> bool:
+    """Whether the actor is the case's counselor or co-counselor; one statement at most."""
+    if actor.kind != "member":
+        return False
+    return (
+        case.counselor_id == actor.id
+        or _standing(case).filter(member=actor.id, kind=CareRelation.Kind.CO_COUNSELOR).exists()
+    )
+
+
+def is_open(actor: Actor, case: Case) -> bool:
+    """Whether the actor may read the case's record; one statement."""
+    return Case.objects.opened_to(actor).filter(pk=case.pk).exists()
+
+
+def knows_of(actor: Actor, case_id: UUID) -> bool:
+    """Whether the actor may know of the case, also without a broken glass; one statement."""
+    return Case.objects.visible_to(actor.without_glass()).filter(pk=case_id).exists()
+
+
+def team(case: Case) -> list[CareRelation]:
+    """The relations that stand, the oldest of each kind first; one statement."""
+    return list(_standing(case).select_related("member").order_by("kind", "since_at", "pk"))
+
+
+def relation(actor: Actor, pk: UUID) -> CareRelation | None:
+    """A standing relation of a case that the actor may know of; one statement."""
+    cases = Case.objects.visible_to(actor.without_glass())
+    found = CareRelation.objects.filter(pk=pk, ended_at__isnull=True, case__in=cases)
+    return found.select_related("case", "member").first()
+
+
+def to_be_told(case: Case) -> list[Member]:
+    """Whom it concerns that somebody opened the case: its counselor and its supervisors."""
+    supervisors = _standing(case).filter(kind=CareRelation.Kind.SUPERVISOR).values("member")
+    concerned = Q(pk__in=[case.counselor_id]) | Q(pk__in=supervisors)
+    return list(Member.objects.filter(concerned).order_by("pk"))
+
+
+def candidates() -> list[Member]:
+    """Every member with a role that a case may need, for an admin to choose from."""
+    roles = [one for needed in ROLE_NEEDED.values() for one in needed]
+    return list(Member.objects.filter(roles__overlap=roles).order_by("name", "pk"))
+
+
+def glass(actor: Actor, case_id: UUID, now: datetime) -> BreakGlass | None:
+    """The glass that the actor broke of this case, while it is open; no statement for others."""
+    if case_id not in actor.opened:
+        return None
+    found = BreakGlass.objects.filter(case=case_id, member=actor.id, ends_at__gt=now)
+    return found.order_by("-ends_at").first()
+
+
+def _standing(case: Case) -> "QuerySet[CareRelation]":
+    return CareRelation.objects.filter(case=case.pk, ended_at__isnull=True)
