@@ -60,7 +60,7 @@ class Server:
 def heard(opened: socket.socket) -> bytes:
     """All that the server says until it hangs up, or says nothing for a while."""
     got = b""
-    opened.settimeout(4)
+    opened.settimeout(30)
     try:
         while part := opened.recv(65_536):
             got += part

@@ -12,7 +12,8 @@ from tests.bad_inputs import cases
 from tests.config.serving import Server, heard, serving, statuses
 from tests.config.test_metrics import read
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
+# The server's pages need tables, which no test of a run without this mark would make.
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(120), pytest.mark.django_db]
 CANARY = "kanarienvogel"
 QUICK = ("--worker-class", "tests.config.serving.QuickWorker", "--keep-alive", "1")
 ODD = [
