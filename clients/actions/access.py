@@ -32,7 +32,6 @@ from clients.passkeys import PasskeyRefused
 from clients.rules import access, envelope
 from clients.rules.actors import PROOF_LINK, PROOF_SECOND, Actor
 
-SUBJECT: Final = "sign_in_link"
 _KEPT: Final = timedelta(days=1)
 
 
@@ -91,7 +90,9 @@ def _link_rows(person: Person, by: Actor, now: datetime) -> list[Model]:
         window_ends_at=link.ends_at,
         about_at=link.ends_at,
     )
-    letter = messages.new_rows([want], subject_kind=SUBJECT, subject_id=link.pk, now=now)
+    letter = messages.new_rows(
+        [want], subject_kind=access.LINK_SUBJECT, subject_id=link.pk, now=now
+    )
     return [link, *letter, _asked(link, by, now)]
 
 
@@ -116,7 +117,7 @@ def _as_if(now: datetime) -> None:
 def _asked(link: SignInLink | None, by: Actor, now: datetime) -> Model:
     return audit.record(
         verb="portal.link_asked",
-        subject_kind=SUBJECT,
+        subject_kind=access.LINK_SUBJECT,
         subject_id=link.pk if link else None,
         person_id=link.person_id if link else None,
         by=by,

@@ -15,6 +15,8 @@ from typing import Final
 
 from clients.rules.actors import PROOF_LINK, PROOF_SECOND
 
+# As messages and audit entries name it.
+LINK_SUBJECT: Final = "sign_in_link"
 LINK_LASTS: Final = timedelta(minutes=10)
 # One address may have several persons, since every booking makes one: the newest get a letter.
 LINKS_AT_ONCE: Final = 4

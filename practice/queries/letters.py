@@ -11,7 +11,6 @@ from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -27,10 +26,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from clients.channels import mime
-from clients.channels.letter import Attachment, Letter, Subject, cleaned
+from clients.channels.letter import Attachment, Letter, Subject
 from clients.models import Message
+from clients.rules import access
 from practice.models import Appointment, Attendance, Practice, Service
-from practice.rules import calendar_entry, cancellation, neutral, wall
+from practice.queries import letterhead
+from practice.queries.sign_in_letters import SignInLetters
+from practice.rules import calendar_entry, cancellation, wall
 from practice.rules.calendar_entry import Entry, Method
 
 # One plain statement for each letter: it is what the sender pays for looking again.
@@ -84,7 +86,6 @@ _OWN: Final = ("when", "there", "link", "until")
 _BLANK: Final = re.compile("\ue000([a-z]+)\ue001")
 _FORMS: Final = 500
 _ANY_TOKEN: Final = "A" * 22
-_reveals = lru_cache(maxsize=500)(neutral.reveals)
 
 
 class AttendanceLetters:
@@ -133,7 +134,12 @@ class Standing:
 def subjects() -> dict[str, Subject]:
     """What the sender needs to know of each kind of subject; made anew for each scan."""
     practice = Practice.objects.first()
-    return {"attendance": AttendanceLetters(practice)} if practice else {}
+    if practice is None:
+        return {}
+    return {
+        "attendance": AttendanceLetters(practice),
+        access.LINK_SUBJECT: SignInLetters(practice),
+    }
 
 
 def purpose(message: Message) -> str:
@@ -195,7 +201,7 @@ def _letter(message: Message, attendance: Attendance, practice: Practice) -> Let
     if person.email is None:
         raise ValueError("There is nowhere to write to.")
     kind = purpose(message)
-    with translation.override(_language(person.language, practice)):
+    with translation.override(letterhead.language(person.language, practice)):
         facts = _facts(kind, message, attendance, practice)
         text, html = _rendered(kind, facts)
         return Letter(
@@ -204,7 +210,7 @@ def _letter(message: Message, attendance: Attendance, practice: Practice) -> Let
             subject=facts.subject,
             text=text,
             html=html,
-            message_id=f"{message.pk}@{_host()}",
+            message_id=f"{message.pk}@{letterhead.host()}",
             language=translation.get_language(),
             attachments=_attachments(kind, message, attendance, facts.practice),
         )
@@ -254,7 +260,7 @@ def _rendered(kind: str, facts: _Facts) -> tuple[str, str]:
 def _written_out(kind: str, facts: _Facts) -> tuple[str, str]:
     context = {"letter": facts}
     text = render_to_string(f"duet/practice/{kind}_email.txt", context)
-    return _tidy(text), render_to_string(f"duet/practice/{kind}_email.html", context)
+    return letterhead.tidy(text), render_to_string(f"duet/practice/{kind}_email.html", context)
 
 
 def _facts(kind: str, message: Message, attendance: Attendance, practice: Practice) -> _Facts:
@@ -273,7 +279,7 @@ def _facts(kind: str, message: Message, attendance: Attendance, practice: Practi
         link=page_url(attendance.token),
         changeable=changeable,
         until=_moment(until, zone) if says_until else "",
-        practice=_sender_name(practice),
+        practice=letterhead.sender_name(practice),
         phone=practice.phone,
     )
 
@@ -291,22 +297,6 @@ def _page_parts(base_url: str, *depends_on: str | None) -> tuple[str, str]:  # n
     """A page's address before and after its token; it may depend on language and mount."""
     before, _, after = reverse("practice:attendance", args=[_ANY_TOKEN]).partition(_ANY_TOKEN)
     return f"{base_url}{before}", after
-
-
-def _language(language: str, practice: Practice) -> str:
-    """The person's language, or the practice's where we don't speak it."""
-    for wanted in (language, practice.language):
-        try:
-            return translation.get_supported_language_variant(wanted)
-        except LookupError:
-            continue
-    return settings.LANGUAGE_CODE
-
-
-def _sender_name(practice: Practice) -> str:
-    """The name that the practice goes by in messages, if it reveals nothing."""
-    name = cleaned(practice.neutral_name)
-    return _("Appointments") if not name or _reveals(name) else name
 
 
 def _span(attendance: Attendance) -> str:
@@ -355,7 +345,7 @@ def _place(appointment: Appointment) -> str:
 def _place_text(appointment: Appointment) -> str:
     service = appointment.service
     text = appointment.counselor.video_url if _by_video(service) else service.place_text
-    return "" if _reveals(text) else text.strip()
+    return "" if letterhead.reveals(text) else text.strip()
 
 
 def _by_video(service: Service) -> bool:
@@ -382,7 +372,7 @@ def _entry(attendance: Attendance, method: Method, stamped_at: datetime, name: s
     mailed = method != "PUBLISH" and bool(name)
     by_phone = appointment.service.place == Service.Place.PHONE
     return Entry(
-        uid=f"{attendance.pk}@{_host()}",
+        uid=f"{attendance.pk}@{letterhead.host()}",
         sequence=attendance.sequence + (1 if gone else 0),
         method=method,
         starts_at=attendance.starts_at,
@@ -394,12 +384,3 @@ def _entry(attendance: Attendance, method: Method, stamped_at: datetime, name: s
         organizer_name=name,
         attendee=attendance.person.email or "" if mailed else "",
     )
-
-
-def _host() -> str:
-    return urlsplit(settings.DUET["BASE_URL"]).hostname or "localhost"
-
-
-def _tidy(text: str) -> str:
-    """Blocks that are left empty leave no gap."""
-    return re.sub(r"\n{3,}", "\n\n", text.strip()) + "\n"

@@ -45,7 +45,7 @@ def test_what_is_no_pin_is_refused(pin: str, code: str) -> None:
     ("text", "is_code"),
     [("01234567", True), ("0123456", False), ("012345678", False), ("٠١٢٣٤٥٦٧", False)],
 )
-def test_a_code_has_eight_digits(text: str, is_code: bool) -> None:  # noqa: FBT001
+def test_a_code_has_eight_digits(text: str, is_code: bool) -> None:
     assert access.is_code(text) is is_code
 
 
@@ -69,7 +69,7 @@ def test_a_link_opens_little_and_a_second_proof_everything() -> None:
         (timedelta(0), timedelta(0), True),
     ],
 )
-def test_a_session_has_two_ends(idle: timedelta, left: timedelta, over: bool) -> None:  # noqa: FBT001
+def test_a_session_has_two_ends(idle: timedelta, left: timedelta, over: bool) -> None:
     assert access.is_over(seen_at=NOW - idle, ends_at=NOW + left, now=NOW) is over
 
 
