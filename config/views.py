@@ -20,6 +20,7 @@ from clients import doors, limits
 from clients.api import problems
 from config import mailbox
 from config import metrics as figures
+from config.uploads import FileRefused
 
 SHOWN = 200  # letters on the mailbox page
 HTML_PART_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -27,6 +28,7 @@ HTML_PART_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-
 
 @require_safe
 @doors.public
+@doors.about("site")
 def healthz(_request: HttpRequest) -> HttpResponse:
     """Say that this process answers, whatever else is away."""
     return HttpResponse("ok\n", content_type="text/plain")
@@ -34,6 +36,7 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @doors.public
+@doors.about("site")
 def readyz(_request: HttpRequest) -> HttpResponse:
     """Say whether pages can be served: 503 without the database; Redis may be away."""
     try:
@@ -48,6 +51,7 @@ def readyz(_request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @doors.public
+@doors.about("site")
 def metrics(request: HttpRequest) -> HttpResponse:
     """Counts and gauges, for who has the token; without one only a demo tells, and only here.
 
@@ -69,6 +73,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @doors.public
+@doors.about("message")
 def mailbox_list(request: HttpRequest) -> HttpResponse:
     """The letters that the demo sent, newest first."""
     letters = list(islice(mailbox.letters(_folder()), SHOWN))
@@ -77,6 +82,7 @@ def mailbox_list(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @doors.public
+@doors.about("message")
 def mailbox_letter(request: HttpRequest, key: str) -> HttpResponse:
     """One letter: its text, and what is attached."""
     return render(request, "duet/config/mailbox_letter.html", {"letter": _letter(key)})
@@ -84,6 +90,7 @@ def mailbox_letter(request: HttpRequest, key: str) -> HttpResponse:
 
 @require_GET
 @doors.public
+@doors.about("message")
 def mailbox_html(_request: HttpRequest, key: str) -> HttpResponse:
     """A letter's HTML part alone, as a mail reader would show it: without scripts, sandboxed."""
     response = HttpResponse(_letter(key).html)
@@ -93,6 +100,7 @@ def mailbox_html(_request: HttpRequest, key: str) -> HttpResponse:
 
 @require_GET
 @doors.public
+@doors.about("message")
 def mailbox_attachment(_request: HttpRequest, key: str, number: int) -> HttpResponse:
     """One attached file, to be saved."""
     attached = _letter(key).attachments
@@ -103,25 +111,27 @@ def mailbox_attachment(_request: HttpRequest, key: str, number: int) -> HttpResp
 
 @require_POST
 @doors.public
+@doors.about("message")
 def mailbox_empty(_request: HttpRequest) -> HttpResponse:
     """Throw all letters away."""
     mailbox.empty(_folder())
     return redirect("mailbox-list")
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Said without reading the body again, as Django's own would: it may be what is bad."""
-    return render(request, "400.html", status=400)
+    said = exception.sentence if isinstance(exception, FileRefused) else ""
+    return _without_trace(render(request, "400.html", {"sentence": said}, status=400))
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
     """As `bad_request`."""
-    return render(request, "403.html", status=403)
+    return _without_trace(render(request, "403.html", status=403))
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
     """As `bad_request`."""
-    return render(request, "404.html", status=404)
+    return _without_trace(render(request, "404.html", status=404))
 
 
 def server_error(_request: HttpRequest) -> HttpResponse:
@@ -132,12 +142,16 @@ def server_error(_request: HttpRequest) -> HttpResponse:
         page = str(render_to_string("503.html" if away else "500.html"))
     except Exception:
         page = "A moment, please: something broke on our side."
-    response = HttpResponse(page, status=503 if away else 500)
-    # It may stand where somebody's own page would.
-    response["Cache-Control"] = "no-store"
-    response["Referrer-Policy"] = "no-referrer"
+    response = _without_trace(HttpResponse(page, status=503 if away else 500))
     if away:
         response["Retry-After"] = "10"
+    return response
+
+
+def _without_trace(response: HttpResponse) -> HttpResponse:
+    """It may stand where somebody's own page would, under an address that nobody else may hear."""
+    response["Cache-Control"] = "no-store"
+    response["Referrer-Policy"] = "no-referrer"
     return response
 
 
