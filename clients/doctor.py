@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Warning  # noqa: A004
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
 from django.db import DatabaseError
 from django.utils import timezone
 
-from clients.queries import keys
+from clients.queries import erased_keys, keys
 from clients.rules.envelope import KeyRefused
 
 
@@ -23,4 +23,14 @@ def keys_are_proved() -> Iterator[CheckMessage]:
         yield Warning(sentence, hint="Who loses the key loses every record.", id="keys.proof")
 
 
-CHECKS = [keys_are_proved]
+def erased_records_are_gone() -> Iterator[CheckMessage]:
+    """A restore brings back what was erased since its backup was made."""
+    try:
+        found = erased_keys.warnings()
+    except DatabaseError:
+        return
+    for sentence in found:
+        yield Error(sentence, hint="See docs/keys.md, on erasing.", id="keys.erased")
+
+
+CHECKS = [keys_are_proved, erased_records_are_gone]

@@ -28,6 +28,7 @@ NAMES = frozenset(
         "DUET_NOTES_KEY_FILE",
         "DUET_QUICK_EXIT_URL",
         "DUET_REDIS_PREFIX",
+        "DUET_RETENTION_YEARS",
         "DUET_SECRET_KEY",
         "DUET_SECRET_KEY_FILE",
         "DUET_SMS_URL",

@@ -49,16 +49,17 @@ def check_settings() -> None:
 def check_keys() -> None:
     """Refuse (Misconfigured) keys that do not open the database's records.
 
-    A key of which nobody has shown a copy lately is a warning. A database that is away says
-    nothing about keys: pages then answer 503 until it is back.
+    A key of which nobody has shown a copy lately is a warning, and so are erased records that are
+    back. A database that is away says nothing about keys: pages answer 503 until it is back.
     """
     # By name: models can be imported only once Django's apps are ready, this module earlier.
     keys = import_module("clients.queries.keys")
+    erased_keys = import_module("clients.queries.erased_keys")
     try:
         keys.check_keys()
-        if settings.DUET["MODE"] != "demo":
-            for sentence in keys.warnings(timezone.now()):
-                log.warning("%s", sentence)
+        unproved = [] if settings.DUET["MODE"] == "demo" else keys.warnings(timezone.now())
+        for sentence in [*unproved, *erased_keys.warnings()]:
+            log.warning("%s", sentence)
     except KeyRefused as refusal:
         raise Misconfigured(str(refusal)) from refusal
     except DatabaseError as error:

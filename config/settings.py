@@ -31,6 +31,7 @@ class DuetSettings(TypedDict):
     QUICK_EXIT_URL: str
     EMBED_ORIGINS: list[str]
     DATA_DIR: Path
+    RETENTION_YEARS: int  # how long a record is kept after the care has ended
     THROTTLE: bool
     TRUSTED_PROXIES: int
     METRICS_TOKEN: str
@@ -115,6 +116,7 @@ try:
         "QUICK_EXIT_URL": _env.origin_url("DUET_QUICK_EXIT_URL", "https://www.wikipedia.org"),
         "EMBED_ORIGINS": _env.origins("DUET_EMBED_ORIGINS"),
         "DATA_DIR": Path(_env.text("DUET_DATA_DIR", str(BASE_DIR / ".duet"))).absolute(),
+        "RETENTION_YEARS": _env.number("DUET_RETENTION_YEARS", 10),
         "THROTTLE": _env.switch("DUET_THROTTLE", default=True) or not DEMO,
         "TRUSTED_PROXIES": _env.number("DUET_TRUSTED_PROXIES", 0),
         "METRICS_TOKEN": _env.secret("DUET_METRICS_TOKEN"),
@@ -163,15 +165,10 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.observe.Observed",
-    # Those that only add headers come before whatever answers by itself: also a static file, a
-    # refusal and a redirect has all of them.
-    "config.headers.Headers",
-    "csp.middleware.CSPMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
-    "config.headers.Methods",
+    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -184,6 +181,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [
     {
@@ -202,11 +200,6 @@ TEMPLATES = [
 
 # Ours sets all its policies in its views; this one its library asks of a site.
 REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
-
-# --- what is sent here: short forms, and no files -----------------------------------------------
-
-FILE_UPLOAD_HANDLERS = ["config.uploads.NoFiles"]
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 
 # --- language and time: UTC inside, zones only in rules and templates ------------------------
 
@@ -232,7 +225,6 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = DEMO
-WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 # --- sign-in and sessions --------------------------------------------------------------------
 
@@ -243,9 +235,6 @@ SESSION_ENGINE = "config.sessions"  # Redis may lose everything
 SESSION_COOKIE_AGE = 12 * 3600  # how long a session lasts at most is config.sessions' to say
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_COOKIE_HTTPONLY = True  # forms and htmx send the field of the page
-# What a page says once after a form ("Thank you. We expect you.") is not kept on the device.
-MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

@@ -1,4 +1,4 @@
-"""`manage.py keys status`, `keys rotate` and `keys prove`: the keys that lock all the others."""
+"""`manage.py keys`: the keys that lock all the others, and the list of those that were erased."""
 
 import getpass
 import json
@@ -15,10 +15,11 @@ from django.utils import timezone
 from clients.actions import keys as acts
 from clients.management.progress import Progress
 from clients.models import keyring
-from clients.queries import keys
+from clients.queries import erased_keys, keys
 from clients.queries.keys import KeyInUse
 from clients.rules.actors import Actor
 from clients.rules.envelope import KeyRefused, Keyring, parse_keyring
+from practice.actions import erasure
 
 
 class Command(BaseCommand):
@@ -41,12 +42,19 @@ class Command(BaseCommand):
         prove.add_argument(
             "file", nargs="?", type=Path, help="the copy; without it, it is asked for"
         )
+        replay = commands.add_parser(
+            "replay-erasures", help="after a restore: erase again what had been erased"
+        )
+        replay.add_argument(
+            "file", nargs="?", type=Path, help="a list; without it, that of the data directory"
+        )
 
     def handle(self, *, what: str, **options: Any) -> None:
         doing: dict[str, Callable[..., None]] = {
             "status": self._status,
             "rotate": self._rotate,
             "prove": self._prove,
+            "replay-erasures": self._replay,
         }
         doing[what](timezone.now(), **options)
 
@@ -93,6 +101,15 @@ class Command(BaseCommand):
             raise CommandError(f"The copy lacks what locks records: {', '.join(lacking)}.")
         if not proofs:
             raise CommandError("There is no record yet on which a key could be proved.")
+
+    def _replay(self, now: datetime, *, file: Path | None, **_: object) -> None:
+        try:
+            listed = erased_keys.listed(file)
+        except erased_keys.ListRefused as refusal:
+            raise CommandError(str(refusal)) from None
+        back = erased_keys.alive(listed)
+        done = erasure.erase_again(erased=back, by=Actor.system(), now=now)
+        self.stdout.write(f"Listed: {len(listed)}. Erased again: {len(done)}.")
 
 
 def _copy(file: Path | None) -> Keyring:

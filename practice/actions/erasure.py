@@ -1,0 +1,100 @@
+"""Erase a person where the rules allow it, and again in a database that was restored."""
+
+import secrets
+from collections.abc import Iterable
+from datetime import date, datetime
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from clients.actions import erasure
+from clients.models import Case, CoupleMember, Erasure, Person
+from clients.queries.erased_keys import Erased
+from clients.rules import retention
+from clients.rules.actors import Actor
+from clients.rules.retention import Standing
+from practice.models import Appointment, Attendance, BookedOnce
+
+# What nobody has put down as missed: an hour that may have been one of care.
+_ATTENDED = (Appointment.State.DONE, Appointment.State.CONFIRMED)
+
+
+@transaction.atomic
+def erase(*, person: Person, reason: str, despite: str = "", by: Actor, now: datetime) -> Erasure:
+    """Erase a person; what is a couple's, or the partner's, stays as it is.
+
+    Refuses (MayNotErase) a person with a coming appointment or an open case, and before the end
+    of the time to keep the record, unless `despite` names the legal ground (a code); and as
+    `clients.actions.erasure.erase` does.
+    """
+    person = Person.objects.select_for_update(of=("self",)).get(pk=person.pk)
+    retention.check_erasable(
+        _standing(person, now),
+        years=settings.DUET["RETENTION_YEARS"],
+        today=now.date(),
+        despite=despite,
+    )
+    _end_links(person)
+    _close_enquiries(person, now)
+    return erasure.erase(person=person, reason=reason, despite=despite, by=by, now=now)
+
+
+@transaction.atomic
+def erase_again(*, erased: Iterable[Erased], by: Actor, now: datetime) -> list[Erasure]:
+    """Destroy keys of a list that a restored database holds again; what may be was decided then."""
+    stones = []
+    for one in erased:
+        person = Person.objects.select_for_update(of=("self",)).get(key=one.key_id)
+        _end_links(person)
+        stones.append(
+            erasure.erase(person=person, reason=one.reason, erased_at=one.at, by=by, now=now)
+        )
+    return stones
+
+
+def _standing(person: Person, now: datetime) -> Standing:
+    left = dict(
+        CoupleMember.objects.filter(person=person, left_at__isnull=False).values_list(
+            "couple", "left_at"
+        )
+    )
+    open_cases, ends = 0, list[date]()
+    attended = _attended(person, now)
+    own = Case.objects.filter(Q(person=person) | Q(couple__members__person=person)).distinct()
+    for case in own:
+        ended = case.closed_at or (left.get(case.couple_id) if case.couple_id else None)
+        last = attended.get(case.pk)
+        if ended is None:
+            # An enquiry that came to nothing is no care.
+            open_cases += case.state != Case.State.ENQUIRY or last is not None
+        elif last is not None or case.state != Case.State.ENQUIRY:
+            ends.append(max(ended, last or ended).date())
+    comes = Attendance.objects.filter(person=person).exclude(state=Attendance.State.CANCELLED)
+    coming = Appointment.objects.coming(now).filter(attendances__in=comes)
+    return Standing(coming.count(), open_cases, max(ends, default=None))
+
+
+def _attended(person: Person, now: datetime) -> dict[object, datetime]:
+    """When the last hour of care ended, for each case that had one."""
+    found: dict[object, datetime] = {}
+    for row in Appointment.objects.filter(
+        attendances__person=person, state__in=_ATTENDED, period__endswith__lte=now
+    ).order_by("period"):
+        found[row.case_id] = row.ends_at
+    return found
+
+
+def _end_links(person: Person) -> None:
+    """Links in old letters lead nowhere; what a repeated booking would be answered goes too."""
+    own = Attendance.objects.filter(person=person)
+    BookedOnce.objects.filter(attendance__in=own).delete()
+    for row in own.select_for_update(of=("self",)).order_by("pk").only("pk"):
+        Attendance.objects.filter(pk=row.pk).update(token_hash=secrets.token_bytes(32))
+
+
+def _close_enquiries(person: Person, now: datetime) -> None:
+    """Nobody comes back to an enquiry of a person alone who isn't known any more."""
+    Case.objects.filter(person=person, closed_at__isnull=True).update(
+        state=Case.State.CLOSED, closed_at=now
+    )
