@@ -165,10 +165,15 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.observe.Observed",
-    "corsheaders.middleware.CorsMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Those that only add headers come before whatever answers by itself: also a static file, a
+    # refusal and a redirect has all of them.
+    "config.headers.Headers",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "config.headers.Methods",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -181,7 +186,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [
     {
@@ -200,6 +204,11 @@ TEMPLATES = [
 
 # Ours sets all its policies in its views; this one its library asks of a site.
 REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+
+# --- what is sent here: short forms, and no files -----------------------------------------------
+
+FILE_UPLOAD_HANDLERS = ["config.uploads.NoFiles"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 
 # --- language and time: UTC inside, zones only in rules and templates ------------------------
 
@@ -225,6 +234,7 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = DEMO
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 # --- sign-in and sessions --------------------------------------------------------------------
 
@@ -235,6 +245,9 @@ SESSION_ENGINE = "config.sessions"  # Redis may lose everything
 SESSION_COOKIE_AGE = 12 * 3600  # how long a session lasts at most is config.sessions' to say
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True  # forms and htmx send the field of the page
+# What a page says once after a form ("Thank you. We expect you.") is not kept on the device.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
