@@ -1,5 +1,7 @@
 """Write audit entries, and seal them into the chain afterwards."""
 
+import json
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -50,6 +52,63 @@ def record(
     if write:
         row.save(force_insert=True)
     return row
+
+
+# Whoever loads a page again within a minute has looked once: that isn't written down anew.
+_READS = """
+INSERT INTO duet_clients_auditentry
+       (id, at, actor_kind, actor_id, verb, subject_kind, subject_id, person_id, case_id, detail)
+SELECT gen_random_uuid(), look.at, look.kind, look.actor, look.verb, look.of,
+       coalesce(look.subject, shown.person), shown.person, shown.of_case, shown.detail
+  FROM (SELECT %(now)s::timestamptz AS at, %(kind)s::text AS kind, %(actor)s::uuid AS actor,
+               %(verb)s::text AS verb, %(of)s::text AS of, %(subject)s::uuid AS subject) look
+ CROSS JOIN unnest(%(persons)s::uuid[], %(cases)s::uuid[], %(details)s::jsonb[])
+            shown(person, of_case, detail)
+ WHERE NOT EXISTS (
+   SELECT FROM duet_clients_auditentry e
+    WHERE e.person_id = shown.person AND e.at > look.at - interval '1 minute' AND e.at <= look.at
+      AND e.actor_kind = look.kind AND e.actor_id = look.actor AND e.verb = look.verb
+      AND e.subject_id = coalesce(look.subject, shown.person) AND e.detail = shown.detail)"""
+
+
+def record_reads(
+    *,
+    verb: str,
+    persons: Iterable[tuple[UUID, UUID | None]],
+    subject: tuple[str, UUID] | None = None,
+    details: Mapping[UUID, Mapping[str, object]] | None = None,
+    by: Actor,
+    now: datetime,
+) -> None:
+    """Add an entry for each person (with their case, if any) whom an answer shows to `by`.
+
+    One statement, however many they are; it stands by itself, and comes before the answer: what
+    can't be put on record isn't shown. Without `subject` (a kind and an id) each entry is about
+    its person. `details` are codes and counts of a person, never text.
+    """
+    shown = sorted(set(persons), key=str)
+    if not shown:
+        return
+    told = [dict((details or {}).get(person, {})) for person, _ in shown]
+    for (_, case), detail in zip(shown, told, strict=True):
+        if case in by.opened:
+            detail["glass"] = True
+    kind, subject_id = subject or ("person", None)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _READS,
+            {
+                "now": now,
+                "kind": by.kind,
+                "actor": by.id,
+                "verb": verb,
+                "of": kind,
+                "subject": subject_id,
+                "persons": [person for person, _ in shown],
+                "cases": [case for _, case in shown],
+                "details": [json.dumps(detail) for detail in told],
+            },
+        )
 
 
 @transaction.atomic

@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from clients.api import problems
 from clients.api.endpoint import MemberEndpoint
 from clients.api.serializers import Strict
+from practice.actions import reads
 from practice.api import fields, offered, schema
 from practice.limits import READS
 from practice.models import Appointment, Attendance
@@ -96,6 +97,8 @@ class Appointments(MemberEndpoint):
         backwards = asked.get("ordering") == "-start"
         rows = list(_after(found, asked.get("cursor"), backwards=backwards)[: size + 1])
         return Response(
+        shown = [part for row in rows[:size] for part in row.attendances.all()]
+        reads.in_list(attendances=shown, by=self.actor, now=timezone.now())
             {
                 "results": [_told(row) for row in rows[:size]],
                 "next": _next(request, rows[size - 1]) if len(rows) > size else None,
@@ -116,6 +119,7 @@ class One(MemberEndpoint):
             raise Http404
         return Response(_told(found))
 
+        reads.on_page(appointment=found, by=self.actor, now=timezone.now())
 
 def _after(
     found: QuerySet[Appointment], cursor: tuple[datetime, UUID] | None, *, backwards: bool

@@ -5,7 +5,6 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,15 +14,15 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from clients import doors
-from clients.actions import audit
 from clients.doors import MemberRequest
-from practice.actions import booking
+from clients.rules.permissions import NotPermitted
+from practice.actions import booking, reads
 from practice.forms import desk as forms
 from practice.models import Appointment, Attendance
 from practice.queries import diary
 from practice.rules import cancellation
 from practice.templatetags import duet_times
-from practice.views.desk import Row, find, may_ask_in_person, the_practice
+from practice.views.desk import Row, allowed, find, glass_of, the_practice
 
 _AGAIN = gettext_lazy("Please press the button once more.")
 
@@ -45,16 +44,7 @@ def _appointment_page(
 ) -> HttpResponse:
     attendances = list(found.attendances.all())
     answers = diary.answers(request.actor, found)
-    with transaction.atomic():
-        audit.record(
-            verb="appointment.read",
-            subject_kind="appointment",
-            subject_id=found.pk,
-            case_id=found.case_id,
-            by=request.actor,
-            now=now,
-            detail={"answers": len(answers)},
-        )
+    reads.on_page(appointment=found, answers=answers, by=request.actor, now=now)
     contacts = diary.contacts(one.person for one in attendances)
     ledger = diary.messages_about(found)
     context = {
@@ -74,7 +64,8 @@ def _appointment_page(
         ],
         "consents": diary.consents(found),
         "history": diary.history(found),
-        "may_ask": may_ask_in_person(request.actor),
+        "may": allowed(request.actor, found),
+        "glass": glass_of(request, found.case_id, now),
         "takes_place": found.state in Appointment.TAKES_PLACE and found.ends_at > now,
         "can_close": found.starts_at <= now
         and found.state not in (Appointment.State.CANCELLED, Appointment.State.REQUESTED),
@@ -123,11 +114,16 @@ def cancel(request: MemberRequest, pk: UUID) -> HttpResponse:
     if request.method != "POST":
         context = {
             "practice": the_practice(),
+    may = allowed(request.actor, found)
+    if not (may.answer if found.state == Appointment.State.REQUESTED else may.keep):
+        raise NotPermitted
             "row": Row(found, tuple(found.attendances.all())),
+        reads.on_page(appointment=found, by=request.actor, now=now)
             "appointment": found,
             "zone": found.counselor.zone,
             "zone_label": duet_times.zone_words(found.counselor.zone),
         }
+            "glass": glass_of(request, found.case_id, now),
         return render(request, "duet/practice/desk_cancel.html", context)
     if not forms.Answered(request.POST).is_valid():
         return refused(request, found, str(_AGAIN), now)
@@ -168,7 +164,7 @@ def open_gate(request: MemberRequest, pk: UUID) -> HttpResponse:
     """A clinician asked the partner in person: they are written to from now on."""
     now = timezone.now()
     attendance = diary.attendance(request.actor, pk)
-    if attendance is None or not may_ask_in_person(request.actor):
+    if attendance is None:
         raise Http404
     found = find(request, attendance.appointment_id)
     if not forms.Answered(request.POST).is_valid():

@@ -19,7 +19,7 @@ from clients.doors import MemberRequest
 from clients.forms import fields
 from clients.models import Case, Person
 from clients.queries import people
-from practice.actions import booking
+from practice.actions import booking, reads
 from practice.actions.guard import SlotTaken
 from practice.forms import desk as forms
 from practice.forms.booking import COUPLE
@@ -100,7 +100,10 @@ def _conflicts(
     low = start - timedelta(minutes=service.buffer_before)
     high = start + timedelta(minutes=service.minutes + service.buffer_after)
     found = diary.overlapping(request.actor, counselor, low, high)
-    return rows_of(one for one in found if but is None or one.pk != but.pk)
+    rows = rows_of(one for one in found if but is None or one.pk != but.pk)
+    shown = [part for row in rows for part in row.attendances]
+    reads.in_list(attendances=shown, by=request.actor, now=timezone.now())
+    return rows
 
 
 def _move_page(
@@ -115,6 +118,7 @@ def _move_page(
 ) -> HttpResponse:
     zone = found.counselor.zone
     here = reverse("practice:desk-move", args=[found.pk])
+    reads.on_page(appointment=found, by=request.actor, now=now)
     context = {
         "practice": the_practice(),
         "appointment": found,
@@ -331,6 +335,7 @@ def _book_page(
     here = reverse("practice:desk-book")
     context = {
         "practice": hand.practice,
+    reads.to_book(case=hand.case, persons=hand.known, by=request.actor, now=now)
         "section": "book",
         "service": hand.service,
         "counselor": hand.counselor,

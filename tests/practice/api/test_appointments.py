@@ -178,5 +178,6 @@ def test_the_number_of_statements_is_fixed(
         with CaptureQueriesContext(connection) as ran:
             api.get("appointments/", WEEK)
         counts.append(len(ran))
-    # The session, its user, the member, the practice; the appointments and their attendees.
-    assert counts == [6, 6]
+    # The session, its user, the member, the practice; the appointments and their attendees; and
+    # that they were shown.
+    assert counts == [7, 7]

@@ -1,0 +1,49 @@
+"""Who was shown to a member: an entry for each person in each answer, before it is sent."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from clients.actions import audit
+from clients.models import Case, Person
+from clients.rules.actors import Actor
+from practice.models import Answer, Appointment, Attendance
+
+# A line in a list; a page of its own; the form of a booking for somebody known.
+IN_LIST: Final = "diary.read"
+ON_PAGE: Final = "appointment.read"
+TO_BOOK: Final = "person.read"
+
+
+def in_list(*, attendances: Iterable[Attendance], by: Actor, now: datetime) -> None:
+    """These stood in a list; each with its appointment at hand. One statement."""
+    audit.record_reads(
+        verb=IN_LIST,
+        persons=[(one.person_id, one.appointment.case_id) for one in attendances],
+        by=by,
+        now=now,
+    )
+
+
+def on_page(
+    *, appointment: Appointment, answers: Iterable[Answer] = (), by: Actor, now: datetime
+) -> None:
+    """An appointment's own page was shown, with these answers. One statement."""
+    attendances = list(appointment.attendances.all())
+    written = Counter(one.attendance_id for one in answers)
+    audit.record_reads(
+        verb=ON_PAGE,
+        persons=[(one.person_id, appointment.case_id) for one in attendances],
+        subject=("appointment", appointment.pk),
+        details={one.person_id: {"answers": written[one.pk]} for one in attendances},
+        by=by,
+        now=now,
+    )
+
+
+def to_book(*, case: Case | None, persons: Iterable[Person], by: Actor, now: datetime) -> None:
+    """Persons of a case were shown to book for them. One statement."""
+    case_id: UUID | None = case.pk if case else None
+    audit.record_reads(verb=TO_BOOK, persons=[(one.pk, case_id) for one in persons], by=by, now=now)
