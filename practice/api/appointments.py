@@ -96,9 +96,9 @@ class Appointments(MemberEndpoint):
         size = asked.get("page_size") or PAGE
         backwards = asked.get("ordering") == "-start"
         rows = list(_after(found, asked.get("cursor"), backwards=backwards)[: size + 1])
-        return Response(
         shown = [part for row in rows[:size] for part in row.attendances.all()]
         reads.in_list(attendances=shown, by=self.actor, now=timezone.now())
+        return Response(
             {
                 "results": [_told(row) for row in rows[:size]],
                 "next": _next(request, rows[size - 1]) if len(rows) > size else None,
@@ -117,9 +117,9 @@ class One(MemberEndpoint):
         found = diary.seen(self.actor).filter(pk=pk).first()
         if found is None:
             raise Http404
+        reads.on_page(appointment=found, by=self.actor, now=timezone.now())
         return Response(_told(found))
 
-        reads.on_page(appointment=found, by=self.actor, now=timezone.now())
 
 def _after(
     found: QuerySet[Appointment], cursor: tuple[datetime, UUID] | None, *, backwards: bool

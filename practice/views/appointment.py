@@ -15,14 +15,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from clients import doors
 from clients.doors import MemberRequest
-from clients.rules.permissions import NotPermitted
 from practice.actions import booking, reads
 from practice.forms import desk as forms
 from practice.models import Appointment, Attendance
 from practice.queries import diary
 from practice.rules import cancellation
 from practice.templatetags import duet_times
-from practice.views.desk import Row, allowed, find, glass_of, the_practice
+from practice.views.desk import Row, find, may_ask_in_person, the_practice
 
 _AGAIN = gettext_lazy("Please press the button once more.")
 
@@ -64,8 +63,7 @@ def _appointment_page(
         ],
         "consents": diary.consents(found),
         "history": diary.history(found),
-        "may": allowed(request.actor, found),
-        "glass": glass_of(request, found.case_id, now),
+        "may_ask": may_ask_in_person(request.actor),
         "takes_place": found.state in Appointment.TAKES_PLACE and found.ends_at > now,
         "can_close": found.starts_at <= now
         and found.state not in (Appointment.State.CANCELLED, Appointment.State.REQUESTED),
@@ -112,18 +110,14 @@ def cancel(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Ask once more, then cancel the whole appointment or decline the request."""
     now, found = timezone.now(), find(request, pk)
     if request.method != "POST":
+        reads.on_page(appointment=found, by=request.actor, now=now)
         context = {
             "practice": the_practice(),
-    may = allowed(request.actor, found)
-    if not (may.answer if found.state == Appointment.State.REQUESTED else may.keep):
-        raise NotPermitted
             "row": Row(found, tuple(found.attendances.all())),
-        reads.on_page(appointment=found, by=request.actor, now=now)
             "appointment": found,
             "zone": found.counselor.zone,
             "zone_label": duet_times.zone_words(found.counselor.zone),
         }
-            "glass": glass_of(request, found.case_id, now),
         return render(request, "duet/practice/desk_cancel.html", context)
     if not forms.Answered(request.POST).is_valid():
         return refused(request, found, str(_AGAIN), now)
@@ -164,7 +158,7 @@ def open_gate(request: MemberRequest, pk: UUID) -> HttpResponse:
     """A clinician asked the partner in person: they are written to from now on."""
     now = timezone.now()
     attendance = diary.attendance(request.actor, pk)
-    if attendance is None:
+    if attendance is None or not may_ask_in_person(request.actor):
         raise Http404
     found = find(request, attendance.appointment_id)
     if not forms.Answered(request.POST).is_valid():

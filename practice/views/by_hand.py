@@ -117,8 +117,8 @@ def _move_page(
     status: int = 200,
 ) -> HttpResponse:
     zone = found.counselor.zone
-    here = reverse("practice:desk-move", args=[found.pk])
     reads.on_page(appointment=found, by=request.actor, now=now)
+    here = reverse("practice:desk-move", args=[found.pk])
     context = {
         "practice": the_practice(),
         "appointment": found,
@@ -333,9 +333,9 @@ def _book_page(
     status: int = 200,
 ) -> HttpResponse:
     here = reverse("practice:desk-book")
+    reads.to_book(case=hand.case, persons=hand.known, by=request.actor, now=now)
     context = {
         "practice": hand.practice,
-    reads.to_book(case=hand.case, persons=hand.known, by=request.actor, now=now)
         "section": "book",
         "service": hand.service,
         "counselor": hand.counselor,

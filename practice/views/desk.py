@@ -13,10 +13,7 @@ from django.views.decorators.http import require_safe
 
 from clients import doors
 from clients.doors import MemberRequest
-from clients.queries import care
-from clients.rules import permissions
-from clients.rules.actors import Actor
-from clients.rules.permissions import Right, can
+from clients.rules.actors import ADMIN, COUNSELOR, Actor
 from practice.actions import reads
 from practice.models import Appointment, Attendance, Counselor, Practice
 from practice.queries import diary, pages
@@ -42,43 +39,9 @@ def find(request: MemberRequest, pk: UUID) -> Appointment:
     return found
 
 
-def glass_of(request: MemberRequest, case_id: UUID | None, now: datetime) -> Glass | None:
-    """What every page of a case says while this member reads it through the broken glass."""
-    row = care.glass(request.actor, case_id, now) if case_id else None
-    return Glass(row.ends_at, pages.zone_of(request.actor)) if row else None
-
-
-@dataclass(frozen=True, slots=True)
-class Allowed:
-    """What this member may do with an appointment, as the actions would have it."""
-
-    keep: bool
-    answer: bool
-    ask: bool
-    book_again: bool
-    see_contact: bool
-    see_case: bool
-
-
-def allowed(actor: Actor, found: Appointment) -> Allowed:
-    """One or two statements for who sees it by their relation to its case, none for the desk."""
-    owner, case = found.counselor.member_id, found.case
-    if case is None:
-        raise ValueError("What is booked has a case.")
-    # What is seen only through the broken glass is read, and nothing else.
-    knows = case.pk not in actor.opened or care.knows_of(actor, case.pk)
-    keep = knows and permissions.can_keep_diary(actor, owner)
-    in_every_diary = can(actor, Right.KEEP_DIARY)
-    return Allowed(
-        keep=keep,
-        answer=knows and permissions.can_answer_requests(actor, owner),
-        ask=knows and permissions.can_say_asked(actor, owner),
-        book_again=knows and (in_every_diary or care.counsels(actor, case)),
-        see_contact=keep
-        or permissions.can_see_contact(actor, opened=False)
-        or care.is_open(actor, case),
-        see_case=care.may_know(actor, case),
-    )
+def may_ask_in_person(actor: Actor) -> bool:
+    """Whether this member may say that a partner was asked in person: a clinician's word."""
+    return bool(actor.roles & {ADMIN, COUNSELOR})
 
 
 # --- today ---------------------------------------------------------------------------------------
@@ -126,9 +89,9 @@ def today(request: MemberRequest) -> HttpResponse:
     """What needs somebody now, and the appointments of today and the coming seven days."""
     now = timezone.now()
     practice = the_practice()
-    all_counselors = diary.seen_counselors(request.actor)
+    all_counselors = diary.counselors(request.actor)
     chosen = _chosen(all_counselors, request.GET.get("counselor", ""))
-    zone = _zone(request.actor, all_counselors, chosen) or practice.zone
+    zone = chosen.zone if chosen else practice.zone
     first = duet_times.local(now, zone).date()
     edges = (
         wall.instant(wall.first_minute(first, 0, zone)),
@@ -137,17 +100,16 @@ def today(request: MemberRequest) -> HttpResponse:
     shown = diary.between(request.actor, *edges, chosen)
     asked = diary.requests(request.actor, now, chosen)
     gates = diary.shut_gates(request.actor, now, chosen)
-    context = {
     trouble = diary.trouble(request.actor, now, chosen)
     listed = [part for one in (*shown.rows, *asked.rows) for part in one.attendances.all()]
     listed += [*gates.rows, *(one.attendance for one in trouble)]
     reads.in_list(attendances=listed, by=request.actor, now=now)
+    context = {
         "practice": practice,
         "section": "today",
         "counselors": all_counselors if len(all_counselors) > 1 else [],
         "counselor": chosen,
-        "shows_everybody": chosen is None and len(all_counselors) > 1,
-        "may_book": bool(diary.kept(request.actor, all_counselors)),
+        "shows_everybody": chosen is None,
         "zone": zone,
         "zone_label": duet_times.zone_words(zone),
         "days": _days(shown, first, zone),
@@ -163,18 +125,13 @@ def today(request: MemberRequest) -> HttpResponse:
 
 
 def _chosen(counselors: list[Counselor], slug: str) -> Counselor | None:
-    """The counselor filtered by."""
+    """The counselor filtered by; whoever keeps one diary only is always at that one."""
+    if len(counselors) == 1:
+        return counselors[0]
     return next((one for one in counselors if one.slug == slug), None)
 
 
 def _days(shown: diary.Shown[Appointment], first: date, zone: str) -> list[dict[str, object]]:
-def _zone(actor: Actor, counselors: list[Counselor], chosen: Counselor | None) -> str:
-    """The clock of whose diary it is; a counselor's own, until they choose another."""
-    if chosen is None and not can(actor, Right.SEE_DIARY):
-        chosen = next((one for one in counselors if one.member_id == actor.id), None)
-    return chosen.zone if chosen else ""
-
-
     days = [first + timedelta(days=number) for number in range(DAYS)]
     on: dict[date, list[Row]] = {day: [] for day in days}
     for row in rows_of(shown.rows):
