@@ -10,11 +10,11 @@ from django.db.models import Field, Model
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 
-from clients.models import Case, Couple, Item, SealedText
+from clients.models import Case, Couple, Item, Person, SealedText
 from clients.rules.actors import ROLES
 from clients.rules.audience import Audience
 from clients.rules.permissions import RIGHTS, Right
-from clients.rules.standing import Standing, Whose, knows_of, reads
+from clients.rules.standing import Standing, Whose, knows_of, reaches, reads
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 # Who comes and is no member; members come with their roles.
@@ -106,11 +106,16 @@ def _required(view: Any) -> set[str]:
 # --- what routes are about -----------------------------------------------------------------------
 
 
+# How a person is reached, apart from who they are.
+_CONTACT, _REACHED = "contact", ("email", "phone")
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of object whose rows are seen by some and not by others, with its columns."""
+    """A kind of object, or a part of it, that some see and others don't, with its columns."""
 
     name: str
+    part: str
     audience: Audience | None
     whose: Whose
     sealed: tuple[str, ...]
@@ -118,37 +123,40 @@ class Kind:
 
     def seen(self, standing: Standing, rights: frozenset[Right], *, restricted: bool) -> bool:
         """Whether somebody who stands so to a row of it may see it."""
+        if self.part == _CONTACT:
+            return reaches(standing, rights, restricted=restricted)
         if self.audience is None:
             return knows_of(self.whose, standing, rights, restricted=restricted)
         return reads(self.audience, standing, rights, restricted=restricted)
 
 
 def kinds() -> list[Kind]:
-    """Every model whose rows are asked for through `.visible_to`; items once for each audience."""
-    found = []
+    """Every model whose rows are asked for through `.visible_to`.
+
+    Items come once for each audience; of persons, how they are reached is a part by itself.
+    """
+    found: list[Kind] = []
     for model in apps.get_models():
         if hasattr(model._default_manager, "visible_to"):
-            audiences = list(Audience) if issubclass(model, Item) else [None]
-            found += [_kind(model, audience) for audience in audiences]
+            found += _kinds_of(model)
     return sorted(found, key=lambda kind: kind.name)
 
 
-def _kind(model: type[Model], audience: Audience | None) -> Kind:
+def _kinds_of(model: type[Model]) -> list[Kind]:
     fields: list[Field[Any, Any]] = list(model._meta.local_fields)
-    sealed = [field.name for field in fields if isinstance(field, SealedText)]
+    sealed = tuple(field.name for field in fields if isinstance(field, SealedText))
     # Keys, fingerprints and the ids of other rows say nothing to anybody.
-    told = [
+    plain = tuple(
         field.name
         for field in fields
         if not field.is_relation and field.get_internal_type() not in {"BinaryField", "UUIDField"}
-    ]
-    return Kind(
-        str(model._meta.model_name),
-        audience,
-        _whose(model),
-        tuple(sealed),
-        tuple(name for name in told if name not in sealed),
     )
+    name, whose = str(model._meta.model_name), _whose(model)
+    if issubclass(model, Item):
+        return [Kind(name, f"for {one}", one, whose, sealed, plain) for one in Audience]
+    reached = tuple(one for one in sealed if issubclass(model, Person) and one in _REACHED)
+    known = Kind(name, "", None, whose, tuple(one for one in sealed if one not in reached), plain)
+    return [known, *([Kind(name, _CONTACT, None, whose, reached, ())] if reached else [])]
 
 
 def _whose(model: type[Model]) -> Whose:
@@ -191,11 +199,11 @@ def stands_to(kind: Kind) -> dict[str, bool]:
 
 
 def methods_for(kind: str, role: str) -> list[str]:
-    """The methods by which a role comes through a door to this kind of object at all."""
+    """The methods by which a role comes to this kind of object, through doors that are members'."""
     taken = {
         method
         for one in routes()
-        if one.about == kind and one.lets_in(role)
+        if one.about == kind and one.lets_in(role) and "visitor" not in one.admits
         for method in one.methods
     }
     return [method for method in METHODS if method in taken]

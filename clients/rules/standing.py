@@ -49,6 +49,13 @@ def knows_of(
     return Right.SEE_DIARY in rights and not restricted
 
 
+def reaches(standing: Standing, rights: frozenset[Right], *, restricted: bool) -> bool:
+    """Whether somebody sees how a person is reached: for the work of the desk, or of the case."""
+    known = knows_of(Whose.DIARY, standing, rights, restricted=restricted)
+    needed = standing in _OPENS | _OWN | {Standing.DIARY}
+    return known and (needed or bool(rights & {Right.KEEP_DIARY, Right.REVIEW}))
+
+
 def reads(
     audience: Audience, standing: Standing, rights: frozenset[Right], *, restricted: bool
 ) -> bool:

@@ -65,6 +65,7 @@ def _as_json() -> str:
 def _told(kind: Kind) -> dict[str, Any]:
     return {
         "kind": kind.name,
+        "part": kind.part,
         "audience": kind.audience,
         "fields": {"sealed": list(kind.sealed), "plain": list(kind.plain)},
         "stands_to_it": permissions.stands_to(kind),
@@ -125,14 +126,14 @@ def _rights() -> Iterator[str]:
 
 def _rows() -> Iterator[str]:
     yield "## What each role sees without having to do with it\n"
-    yield "`unrestricted`: all but what belongs to restricted clients. In brackets: through which"
-    yield "methods the role's pages and endpoints come to such rows at all.\n"
+    yield "`unrestricted`: all but what belongs to restricted clients. In brackets: by which"
+    yield "methods the role comes to this kind of object, on pages and endpoints for members.\n"
     yield from _table(
-        ["Kind", "For", "Sealed fields", "Plain fields", *map(_words, ROLES)],
+        ["Kind", "Part", "Sealed fields", "Plain fields", *map(_words, ROLES)],
         [
             [
                 kind.name,
-                kind.audience or "",
+                kind.part,
                 ", ".join(kind.sealed),
                 ", ".join(kind.plain),
                 *(_cell(kind, role) for role in ROLES),
@@ -151,9 +152,9 @@ def _standings() -> Iterator[str]:
     found = permissions.kinds()
     yield "## What somebody sees who has to do with it, whatever their role\n"
     yield from _table(
-        ["Kind", "For", *permissions.stands_to(found[0])],
+        ["Kind", "Part", *permissions.stands_to(found[0])],
         [
-            [kind.name, kind.audience or "", *map(_mark, permissions.stands_to(kind).values())]
+            [kind.name, kind.part, *map(_mark, permissions.stands_to(kind).values())]
             for kind in found
         ],
     )
