@@ -1,6 +1,9 @@
 """Write audit entries, and seal them into the chain afterwards."""
 
 import json
+import logging
+import os
+import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -8,9 +11,12 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
-from clients.models import AuditEntry, AuditSeal
-from clients.rules import chain
+from clients.models import AuditEntry, AuditSeal, DataKey
+from clients.queries import audit as trail
+from clients.rules import chain, envelope
 from clients.rules.actors import Actor
+
+logger = logging.getLogger(__name__)
 
 # No transaction of ours runs for a day, so no older entry can still appear unsealed.
 _LOOK_BACK = timedelta(days=1)
@@ -117,23 +123,28 @@ def seal(*, by: Actor, now: datetime) -> int:  # noqa: ARG001 - every action tak
 
     The chain is not written by the writers themselves: they would queue for its last row, which
     halves throughput and can deadlock. Until sealed, `audit verify` names an entry as unsealed.
+    Refuses (KeyRefused) without the site's keys: the chain goes on under a key of its own.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_SEAL_LOCK])
         if not cursor.fetchone()[0]:
             return 0
-    last = AuditSeal.objects.order_by("-position").first()
+    last = trail.head()
     position, previous = (last.position, bytes(last.hash)) if last else (0, chain.GENESIS)
     entries = AuditEntry.objects.filter(
         ~Exists(AuditSeal.objects.filter(entry_id=OuterRef("pk")))
     ).order_by("at", "pk")
     if last:
         entries = entries.filter(at__gt=_sealed_up_to(last, now) - _LOOK_BACK)
+    found = list(entries[:_BATCH])
+    if not found:
+        return 0
+    key = _chain_key(now)
     seals = []
-    for entry in entries[:_BATCH]:
+    for entry in found:
         position += 1
         content = entry.content()
-        digest = chain.link(position=position, content=content, previous=previous)
+        digest = chain.link(position=position, content=content, previous=previous, key=key.plain())
         seals.append(
             AuditSeal(
                 position=position,
@@ -141,12 +152,45 @@ def seal(*, by: Actor, now: datetime) -> int:  # noqa: ARG001 - every action tak
                 content=content,
                 previous=previous,
                 hash=digest,
+                key_id=key.pk,
                 sealed_at=now,
             )
         )
         previous = digest
     AuditSeal.objects.bulk_create(seals)
     return len(seals)
+
+
+def _chain_key(now: datetime) -> DataKey:
+    """The chain's key, made with its first seal; a rotation locks it anew and changes nothing."""
+    row = DataKey.objects.filter(purpose=DataKey.Purpose.AUDIT).first()
+    if row is None:
+        row = DataKey(purpose=DataKey.Purpose.AUDIT, created_at=now).fill(envelope.new_key())
+        row.save(force_insert=True)
+    return row
+
+
+def note_head(*, by: Actor, now: datetime) -> bool:  # noqa: ARG001 - every action takes its actor
+    """Note the chain's last place outside the database too: a cut-off end is noticed by that.
+
+    What was noted before has to be in the chain still. If it isn't, False: it stays as it is, for
+    `audit verify` to name what is missing.
+    """
+    last, noted = trail.head(), trail.noted_head()
+    if noted and not trail.holds(noted):
+        logger.error("The audit chain doesn't hold what was noted of it: see `audit verify`.")
+        return False
+    if last and (noted is None or noted.position < last.position):
+        told = {"position": last.position, "hash": bytes(last.hash).hex(), "at": now.isoformat()}
+        path = trail.head_path()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
+            fresh.write_text(json.dumps(told) + "\n", encoding="utf-8")
+            fresh.replace(path)
+        except OSError as error:
+            logger.warning("The audit chain's end can't be noted: %s", type(error).__name__)
+    return True
 
 
 def _sealed_up_to(last: AuditSeal, now: datetime) -> datetime:

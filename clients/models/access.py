@@ -171,6 +171,10 @@ class Notice(models.Model):
     subject_id = models.UUIDField()
     made_at = models.DateTimeField()
     seen_at = models.DateTimeField(null=True)
+    # When the mail about it is tried next; empty once it has left, was given up, or there is
+    # nowhere to write to.
+    next_try_at = models.DateTimeField(null=True)
+    tries = models.PositiveSmallIntegerField(default=0)
     mailed_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -182,8 +186,8 @@ class Notice(models.Model):
         indexes = [
             models.Index(
                 name="duet_notice_to_mail",
-                fields=["made_at"],
-                condition=Q(mailed_at__isnull=True),
+                fields=["next_try_at"],
+                condition=Q(next_try_at__isnull=False),
             ),
             models.Index(
                 name="duet_notice_unseen",

@@ -56,6 +56,8 @@ class AuditSeal(models.Model):
     content = models.BinaryField(max_length=32)
     previous = models.BinaryField(max_length=32)
     hash = models.BinaryField(max_length=32)
+    # The data key under which the hash was made. No foreign key: a seal stays what it is.
+    key_id = models.UUIDField(null=True)
     sealed_at = models.DateTimeField()
 
     def as_value(self) -> chain.Seal:
@@ -65,4 +67,5 @@ class AuditSeal(models.Model):
             bytes(self.content),
             bytes(self.previous),
             bytes(self.hash),
+            self.key_id,
         )

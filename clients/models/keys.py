@@ -1,4 +1,4 @@
-"""Data keys: one per person, one per couple, one for the blind index, each wrapped."""
+"""Data keys: of each person, each couple, the blind index and the audit chain, all wrapped."""
 
 import functools
 import uuid
@@ -27,6 +27,7 @@ class DataKey(models.Model):
         PERSON = "person"
         COUPLE = "couple"
         INDEX = "index"
+        AUDIT = "audit"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     purpose = models.CharField(max_length=10, choices=Purpose)
@@ -45,6 +46,9 @@ class DataKey(models.Model):
             # Two index keys would make every search miss half of the people.
             models.UniqueConstraint(
                 name="duet_key_one_index", fields=["purpose"], condition=Q(purpose="index")
+            ),
+            models.UniqueConstraint(
+                name="duet_key_one_audit", fields=["purpose"], condition=Q(purpose="audit")
             ),
         ]
 

@@ -340,9 +340,11 @@ def of_the_chain(now: datetime) -> Iterable[Breach]:
         "changed": "an audit entry was changed after it was sealed",
         "removed": "an audit entry was removed",
         "broken": "the audit chain is broken at this place",
+        "doubled": "an audit entry is there twice",
+        "missing": "seals of the audit chain are missing",
         "unsealed": "an audit entry was never sealed",
     }
-    for breach in audit.breaches(unsealed_before=now - _SEALED_WITHIN)[:MOST]:
+    for breach in islice(audit.breaches(unsealed_before=now - _SEALED_WITHIN), MOST):
         yield Breach("I8", breach.entry_id, sentences[breach.kind])
 
 

@@ -1,20 +1,25 @@
 """The audit trail: append-only, in the writer's transaction, chained by hash afterwards."""
 
+import base64
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from io import StringIO
-from uuid import uuid4
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
-from clients.actions import audit
-from clients.models import AuditEntry, AuditSeal, Person
+from clients.actions import audit, keys
+from clients.models import AuditEntry, AuditSeal, DataKey, Person
 from clients.queries import audit as trail
+from clients.rules import chain
 from clients.rules.actors import Actor
+from clients.tasks import seal_audit
 from tests import factories
 from tests.factories import SYSTEM
 
@@ -22,6 +27,12 @@ from tests.factories import SYSTEM
 NOW = factories.NOW - timedelta(days=1_000)
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def outside(settings: Any, tmp_path: Path) -> None:
+    """Where the chain's end is noted."""
+    settings.DUET = {**settings.DUET, "DATA_DIR": tmp_path}
 
 
 def _record(verb: str = "tea.made", now: datetime = NOW) -> AuditEntry:
@@ -49,10 +60,10 @@ def _trigger_off(table: str) -> Iterator[None]:
         cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
-def _verify() -> str:
+def _verify(*options: str) -> str:
     out = StringIO()
     try:
-        call_command("audit", "verify", stdout=out)
+        call_command("audit", "verify", *options, stdout=out)
     except CommandError as failed:
         return out.getvalue() + str(failed)
     return out.getvalue()
@@ -142,7 +153,7 @@ def test_sealing_chains_what_is_new_and_only_that() -> None:
     seals = list(AuditSeal.objects.order_by("position"))
     assert [seal.position for seal in seals] == [1, 2, 3, 4]
     assert [bytes(seal.previous) for seal in seals[1:]] == [bytes(seal.hash) for seal in seals[:-1]]
-    assert trail.breaches() == []
+    assert list(trail.breaches()) == []
 
 
 def test_what_waited_for_days_is_sealed_portion_by_portion(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +196,7 @@ def test_many_sealers_at_once_make_one_chain() -> None:
         thread.join(timeout=60)
     assert failed == []
     assert sum(sealed) == AuditSeal.objects.count() == 40
-    assert trail.breaches() == []
+    assert list(trail.breaches()) == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -221,7 +232,7 @@ def test_a_whole_chain_verifies_and_names_its_head() -> None:
     _sealed()
     head = trail.head()
     assert head is not None
-    assert f"verifies: 5 entries, its head is {bytes(head.hash).hex()}" in _verify()
+    assert f"verifies: 5 entries, its head is 5:{bytes(head.hash).hex()}" in _verify()
 
 
 def test_an_empty_chain_verifies() -> None:
@@ -252,12 +263,131 @@ def test_a_removed_entry_is_named() -> None:
     assert f"Place 1: the entry {entry.pk} was removed" in _verify()
 
 
-def test_an_entry_removed_with_its_seal_breaks_the_chain() -> None:
-    entry = _sealed()[1]
+def _take_away(first: int, last: int) -> None:
+    """Entries and their seals, as the tables' owner would do it."""
     with _trigger_off("duet_clients_auditentry"), _trigger_off("duet_clients_auditseal"):
+        gone = AuditSeal.objects.filter(position__range=(first, last))
+        AuditEntry.objects.filter(pk__in=gone.values("entry_id")).delete()
+        gone.delete()
+
+
+def test_entries_removed_with_their_seals_are_named() -> None:
+    _sealed()
+    _take_away(2, 3)
+    said = _verify()
+    assert "Places 2 to 3: the seals were removed" in said
+    assert "Place 4: the chain is broken" in said
+
+
+def test_a_seal_removed_alone_is_named_with_its_entry() -> None:
+    entry = _sealed()[1]
+    with _trigger_off("duet_clients_auditseal"):
         AuditSeal.objects.filter(position=2).delete()
-        entry.delete()
-    assert "Place 3: the chain is broken" in _verify()
+    said = _verify()
+    assert "Places 2 to 2: the seals were removed" in said
+    assert f"The entry {entry.pk} was never sealed" in said
+
+
+def test_two_entries_that_changed_places_are_named() -> None:
+    """What the one says stands under the other's id; or their seals have changed places."""
+    entries = _sealed()
+    one, other = entries[1], entries[3]
+    with _trigger_off("duet_clients_auditentry"):
+        AuditEntry.objects.filter(pk=one.pk).update(verb=other.verb)
+        AuditEntry.objects.filter(pk=other.pk).update(verb=one.verb)
+    said = _verify()
+    assert f"Place 2: the entry {one.pk} was changed" in said
+    assert f"Place 4: the entry {other.pk} was changed" in said
+
+
+def test_two_seals_that_changed_places_are_named() -> None:
+    _sealed()
+    with _trigger_off("duet_clients_auditseal"), connection.cursor() as cursor:
+        for old, new in ((2, 99), (4, 2), (99, 4)):
+            cursor.execute(
+                "UPDATE duet_clients_auditseal SET position = %s WHERE position = %s", [new, old]
+            )
+    said = _verify()
+    assert "Place 2: the chain is broken" in said
+    assert "Place 4: the chain is broken" in said
+
+
+def test_a_doubled_entry_is_named() -> None:
+    """Only who may change the tables can do that at all."""
+    entry = _sealed()[2]
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(
+            "ALTER TABLE duet_clients_auditentry DROP CONSTRAINT duet_clients_auditentry_pkey"
+        )
+        cursor.execute(
+            "INSERT INTO duet_clients_auditentry"
+            " SELECT * FROM duet_clients_auditentry WHERE id = %s",
+            [entry.pk],
+        )
+    assert f"The entry {entry.pk} is there twice" in _verify()
+
+
+def _forge(key_id: UUID | None) -> None:
+    """Another chain from the third place on, by all that the database holds."""
+    previous = bytes(AuditSeal.objects.get(position=2).hash)
+    with _trigger_off("duet_clients_auditentry"), _trigger_off("duet_clients_auditseal"):
+        for seal in AuditSeal.objects.filter(position__gt=2).order_by("position"):
+            AuditEntry.objects.filter(pk=seal.entry_id).update(verb="forged")
+            content = AuditEntry.objects.get(pk=seal.entry_id).content()
+            digest = chain.link(
+                position=seal.position, content=content, previous=previous, key=None
+            )
+            AuditSeal.objects.filter(pk=seal.pk).update(
+                content=content, previous=previous, hash=digest, key_id=key_id
+            )
+            previous = digest
+
+
+@pytest.mark.parametrize("says_its_key", [True, False])
+def test_who_owns_the_database_cannot_make_the_chain_anew(*, says_its_key: bool) -> None:
+    _sealed()
+    _forge(DataKey.objects.get(purpose="audit").pk if says_its_key else None)
+    said = _verify()
+    for place in (3, 4, 5):
+        assert f"Place {place}: the chain is broken" in said
+
+
+def test_a_chain_without_a_key_could_be_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: so it was with the first chains, which still verify."""
+    link = chain.link
+    monkeypatch.setattr(chain, "link", lambda *, key, **given: link(**given, key=None))
+    _sealed()
+    with _trigger_off("duet_clients_auditseal"):
+        AuditSeal.objects.update(key_id=None)
+    monkeypatch.undo()
+    assert "verifies" in _verify()
+    _forge(None)
+    assert "verifies" in _verify()
+
+
+def test_a_chain_goes_on_under_a_key_where_the_first_had_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    link = chain.link
+    monkeypatch.setattr(chain, "link", lambda *, key, **given: link(**given, key=None))
+    _sealed(2)
+    with _trigger_off("duet_clients_auditseal"):
+        AuditSeal.objects.update(key_id=None)
+    monkeypatch.undo()
+    _record("later")
+    assert audit.seal(by=SYSTEM, now=NOW) == 1
+    assert "verifies: 3 entries" in _verify()
+
+
+def test_the_chain_verifies_after_a_rotation_of_the_keys(settings: Any) -> None:
+    _sealed()
+    ring = f"fresh:{base64.b64encode(b'f' * 32).decode()},{settings.DUET['NOTES_KEYS']}"
+    settings.DUET = {**settings.DUET, "NOTES_KEYS": ring}
+    assert keys.rotate(by=SYSTEM, now=NOW).count == 1
+    _record("later")
+    assert audit.seal(by=SYSTEM, now=NOW) > 0
+    assert "verifies" in _verify()
 
 
 def test_an_entry_put_in_with_a_made_up_seal_breaks_the_chain() -> None:
@@ -274,6 +404,67 @@ def test_an_entry_put_in_with_a_made_up_seal_breaks_the_chain() -> None:
     assert "Place 6: the chain is broken" in _verify()
 
 
+# --- what is noted outside -----------------------------------------------------------------------
+
+
+def test_a_cut_off_end_is_named_by_what_was_noted_outside() -> None:
+    _sealed()
+    assert audit.note_head(by=SYSTEM, now=NOW)
+    _take_away(4, 5)
+    assert "Places 4 to 5: the chain's end was cut off" in _verify()
+
+
+def test_without_the_note_a_cut_off_end_is_not_noticed() -> None:
+    """The control; and that nothing was noted is said."""
+    _sealed()
+    _take_away(4, 5)
+    said = _verify()
+    assert "verifies: 3 entries" in said
+    assert "whether its end was cut off isn't known" in said
+
+
+def test_what_was_noted_stays_when_the_chain_goes_on_after_a_cut() -> None:
+    _sealed()
+    assert audit.note_head(by=SYSTEM, now=NOW)
+    noted = trail.noted_head()
+    _take_away(4, 5)
+    for number in range(4):
+        _record(f"later{number}")
+    assert audit.seal(by=SYSTEM, now=NOW) == 4
+    assert not audit.note_head(by=SYSTEM, now=NOW)
+    assert trail.noted_head() == noted
+    assert "Place 5: the chain isn't the one that was noted outside" in _verify()
+
+
+def test_each_sealing_notes_the_end() -> None:
+    _record()
+    seal_audit()
+    head = trail.head()
+    assert head is not None
+    assert trail.noted_head() == chain.Head(1, bytes(head.hash))
+    _record("more")
+    seal_audit()
+    noted = trail.noted_head()
+    assert noted is not None
+    assert noted.position == 2
+
+
+def test_an_end_that_was_written_down_is_compared() -> None:
+    _sealed()
+    head = trail.head()
+    assert head is not None
+    good = f"5:{bytes(head.hash).hex()}"
+    assert "verifies" in _verify("--head", good)
+    assert "isn't the one that was noted" in _verify("--head", f"5:{'ab' * 32}")
+    assert "Places 6 to 7" in _verify("--head", f"7:{'ab' * 32}")
+
+
+def test_a_note_that_can_not_be_read_is_no_note_of_nothing() -> None:
+    _sealed()
+    trail.head_path().write_text("gone")
+    assert "isn't the one that was noted" in _verify()
+
+
 def test_a_changed_entry_whose_seal_was_changed_along_breaks_the_chain() -> None:
     entry = _sealed()[1]
     with _trigger_off("duet_clients_auditentry"), _trigger_off("duet_clients_auditseal"):
@@ -287,7 +478,7 @@ def test_an_entry_that_was_never_sealed_is_named_after_ten_minutes() -> None:
     _sealed()
     entry = _record("late")
     assert f"The entry {entry.pk} was never sealed" in _verify()
-    assert trail.breaches(unsealed_before=NOW) == []
+    assert list(trail.breaches(unsealed_before=NOW)) == []
 
 
 # --- who looked ----------------------------------------------------------------------------------
@@ -318,11 +509,10 @@ def test_the_report_lists_who_did_what_to_a_person_and_their_case() -> None:
     out = StringIO()
     call_command("audit", "report", "--person", str(ana.pk), stdout=out)
     said = out.getvalue()
-    assert f"Iris  case.read  case {case.pk}" in said
-    assert "a person in care  attendance.confirmed" in said
-    assert f"person.made  person {ana.pk}" in said
-    assert str(ben.pk) not in said
-    assert str(chris.pk) not in said
+    day = NOW.date().isoformat()
+    assert f"{day}  Iris (counselor)  case read  once" in said
+    assert f"{day}  a person in care  attendance confirmed  once" in said
+    assert "the system  person made  once" in said
     assert "Entries: 4." in said
     assert "Alder" not in said
 

@@ -1,7 +1,8 @@
-"""`manage.py audit verify` and `manage.py audit report --person ID`."""
+"""`manage.py audit verify`, `audit report`, `audit unusual`."""
 
-from datetime import datetime, timedelta
-from typing import Final
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -9,10 +10,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from clients.actions import audit as acts
-from clients.models import AuditEntry, Member, Person
+from clients.models import Case, Member, Person
 from clients.queries import audit
 from clients.rules.actors import Actor
-from clients.rules.chain import Breach
+from clients.rules.chain import Breach, Head
+from clients.rules.envelope import KeyRefused
 
 # The chain is sealed every half minute: what waits longer has been forgotten.
 _SEALED_WITHIN: Final = timedelta(minutes=10)
@@ -20,72 +22,134 @@ _SEALED_WITHIN: Final = timedelta(minutes=10)
 _WORDS: Final = {
     "changed": "Place {position}: the entry {entry} was changed after it was sealed.",
     "removed": "Place {position}: the entry {entry} was removed.",
-    "broken": "Place {position}: the chain is broken; a seal was changed, removed or put in.",
+    "broken": "Place {position}: the chain is broken; a seal was changed, moved or put in.",
+    "missing": "Places {position} to {last}: the seals were removed.",
+    "doubled": "The entry {entry} is there twice.",
     "unsealed": "The entry {entry} was never sealed; is the beat process running?",
+    "cut": "Places {position} to {last}: the chain's end was cut off; it had been noted outside.",
+    "rewritten": "Place {position}: the chain isn't the one that was noted outside.",
 }
+_WHO: Final = {"system": "the system", "visitor": "a visitor", "person": "a person in care"}
 
 
 class Command(BaseCommand):
-    """Reads the audit trail: is it whole, and who looked at or changed somebody's record."""
+    """Reads the audit trail: is it whole, who looked at somebody's record, and was it unusual?"""
 
-    help = "Verify the audit chain, or list who looked at or changed a person's record."
+    help = "Verify the audit chain, or list who looked at or changed a record."
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="what", required=True)
-        commands.add_parser("verify", help="name every entry that was changed, removed, not sealed")
-        report = commands.add_parser("report", help="list who did what to a person's record")
-        report.add_argument("--person", type=UUID, required=True, metavar="ID")
+        verify = commands.add_parser(
+            "verify", help="name every entry that was changed, removed, not sealed, cut off"
+        )
+        verify.add_argument(
+            "--head",
+            type=_head,
+            action="append",
+            default=[],
+            metavar="PLACE:HASH",
+            help="an end of the chain as it was printed before: it must be part of it",
+        )
+        report = commands.add_parser("report", help="list who did what to a record, day by day")
+        about = report.add_mutually_exclusive_group(required=True)
+        about.add_argument("--person", type=UUID, metavar="ID")
+        about.add_argument("--case", type=UUID, metavar="ID")
+        report.add_argument("--json", action="store_true")
 
-    def handle(self, *, person: UUID | None = None, **_: object) -> None:
+    def handle(self, *, what: str, **options: Any) -> None:
         now = timezone.now()
-        if person is None:
-            self._verify(now)
+        if what == "verify":
+            self._verify(now, options["head"])
         else:
-            self._report(person, now)
+            self._report(options["person"], options["case"], now, as_json=options["json"])
 
-    def _verify(self, now: datetime) -> None:
-        breaches = audit.breaches(unsealed_before=now - _SEALED_WITHIN)
-        for breach in breaches:
-            self.stdout.write(_sentence(breach))
-        if breaches:
-            raise CommandError(f"The audit chain doesn't verify: {len(breaches)} breaches.")
+    def _verify(self, now: datetime, kept: list[Head]) -> None:
+        own = audit.noted_head()
+        noted = [*kept, own] if own else kept
+        count = 0
+        try:
+            for breach in audit.breaches(unsealed_before=now - _SEALED_WITHIN, noted=noted):
+                count += 1
+                self.stdout.write(_sentence(breach))
+        except KeyRefused as refusal:
+            raise CommandError(str(refusal)) from None
+        if count:
+            raise CommandError(f"The audit chain doesn't verify: {count} breaches.")
         head, waiting = audit.head(), audit.unsealed().count()
         self.stdout.write(
             f"The audit chain verifies: {head.position} entries, its head is "
-            f"{bytes(head.hash).hex()}."
+            f"{head.position}:{bytes(head.hash).hex()}."
             if head
             else "The audit chain is empty."
         )
+        if head and not noted:
+            self.stdout.write(
+                f"Nothing is noted in {audit.head_path()}: whether its end was cut off isn't known."
+            )
         if waiting:
             self.stdout.write(f"Entries of the last minutes that wait for their seal: {waiting}.")
 
-    def _report(self, person_id: UUID, now: datetime) -> None:
-        """Who did what, oldest first; that somebody asked is put on record too."""
-        if not Person.objects.filter(pk=person_id).exists():
-            raise CommandError(f"No person has the id {person_id}.")
-        entries = list(audit.of_person(person_id))
-        names = dict(Member.objects.values_list("pk", "name"))
-        for entry in entries:
-            self.stdout.write(_line(entry, names))
-        self.stdout.write(f"Entries: {len(entries)}.")
+    def _report(
+        self, person_id: UUID | None, case_id: UUID | None, now: datetime, *, as_json: bool
+    ) -> None:
+        """Who did what, day by day (UTC); that somebody asked is put on record too."""
+        if person_id:
+            if not Person.objects.filter(pk=person_id).exists():
+                raise CommandError(f"No person has the id {person_id}.")
+            entries, about = audit.of_person(person_id), ("person", person_id)
+        elif case_id and Case.objects.filter(pk=case_id).exists():
+            entries, about = audit.of_case(case_id), ("case", case_id)
+        else:
+            raise CommandError(f"No case has the id {case_id}.")
+        members = Member.objects.in_bulk()
+        lines = [_line(one, members) for one in audit.tally(entries, UTC)]
+        if as_json:
+            self.stdout.write(json.dumps({"about": [about[0], str(about[1])], "lines": lines}))
+        else:
+            for line in lines:
+                self.stdout.write("{day}  {who}{as}  {what}  {times}".format_map(_said(line)))
+            self.stdout.write(f"Entries: {sum(int(str(line['times'])) for line in lines)}.")
         with transaction.atomic():
             acts.record(
                 verb="audit.reported",
-                subject_kind="person",
-                subject_id=person_id,
+                subject_kind=about[0],
+                subject_id=about[1],
                 person_id=person_id,
+                case_id=case_id,
                 by=Actor.system(),
                 now=now,
             )
 
 
+def _head(text: str) -> Head:
+    place, _, digest = text.partition(":")
+    return Head(int(place), bytes.fromhex(digest))
+
+
 def _sentence(breach: Breach) -> str:
-    return _WORDS[breach.kind].format(position=breach.position, entry=breach.entry_id)
+    return _WORDS[breach.kind].format(
+        position=breach.position, entry=breach.entry_id, last=breach.last
+    )
 
 
-def _line(entry: AuditEntry, names: dict[UUID, str]) -> str:
-    who = {"system": "the system", "visitor": "a visitor", "person": "a person in care"}
-    name = names.get(entry.actor_id) if entry.actor_id else None
-    actor = name or who.get(entry.actor_kind, entry.actor_kind)
-    subject = f"{entry.subject_kind} {entry.subject_id}" if entry.subject_id else entry.subject_kind
-    return f"{entry.at:%Y-%m-%d %H:%M:%S} UTC  {actor}  {entry.verb}  {subject}"
+def _line(one: audit.Tally, members: dict[UUID, Member]) -> dict[str, object]:
+    member = members.get(one.actor_id) if one.actor_id else None
+    return {
+        "day": one.on.isoformat(),
+        "who": member.name if member else _WHO.get(one.actor_kind, one.actor_kind),
+        "roles": member.roles if member else [],
+        "verb": one.verb,
+        "what": in_words(one.verb),
+        "times": one.times,
+    }
+
+
+def in_words(verb: str) -> str:
+    """A verb's code as words: `appointment.read` is "appointment read"."""
+    return verb.replace(".", " ").replace("_", " ")
+
+
+def _said(line: dict[str, object]) -> dict[str, object]:
+    roles = ", ".join(str(role).replace("_", " ") for role in line["roles"])  # type: ignore[attr-defined]
+    times = "once" if line["times"] == 1 else f"{line['times']} times"
+    return line | {"as": f" ({roles})" if roles else "", "times": times}
