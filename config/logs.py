@@ -20,9 +20,19 @@ from structlog.types import EventDict, Processor, WrappedLogger
 Form = Literal["json", "words"]
 
 OURS = ("clients", "intake", "practice", "config", "duet")
-# /a/<token>/, /i/<token>/, /r/<token>/ and /choose/<token>/ open what is somebody's own: a log
-# reader must not.
-TOKEN_PATH = re.compile(r"(/(?:a|i|r|attendances|holds|choose)/)[A-Za-z0-9_\-]{16,}")
+# Tokens in addresses open what is somebody's own: a log reader must not. Whichever page one belongs
+# to, it is long, stands between slashes, and has digits or letters of both cases; names of files
+# mostly haven't. What follows a question mark was typed, or is a token too.
+_MASKS = (
+    (
+        re.compile(r"(?<=/)(?=[^/\s]*(?:\d|[a-z][^/\s]*[A-Z]|[A-Z][^/\s]*[a-z]))[\w.:~%+=-]{16,}"),
+        "…",
+    ),
+    (re.compile(r"(?<=[\w/…])\?[^\s\"']+"), "?…"),
+    (re.compile(r"(?i)\b(authorization|cookie)([\"']?\s*[:=]).*"), r"\1\2 …"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+\S+"), r"\1 …"),
+    (re.compile(r"(?i)((?:token|session(?:id)?|key|password|code)=)[^\s&;,]+"), r"\1…"),
+)
 # Of a text that a library put together itself, as far as it is surely words.
 _PLAIN_WORDS = re.compile(r"[A-Za-z .,()'-]*")
 _FIRST = ("time", "level", "logger", "event")
@@ -111,7 +121,7 @@ def _words(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Say what happened, without what isn't ours to tell."""
     args = event.pop("positional_args", ())
     if event["_from_structlog"]:
-        return event
+        return {name: _masked(value) for name, value in event.items()}
     record: logging.LogRecord = event["_record"]
     template = str(record.msg)
     if record.name.partition(".")[0] in OURS:
@@ -123,8 +133,17 @@ def _words(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     else:
         found = _PLAIN_WORDS.match(template)
         told = found[0] if found and found[0] == template else f"{found[0] if found else ''}…"
-    event["event"] = " ".join(TOKEN_PATH.sub(r"\1…", told).split())
+    event["event"] = " ".join(_masked(told).split())
     return event
+
+
+def _masked(value: Any) -> Any:
+    """A text without what opens something; other values as they are."""
+    if not isinstance(value, str):
+        return value
+    for pattern, shown in _MASKS:
+        value = pattern.sub(shown, value)
+    return value
 
 
 def _filled(template: str, args: Any) -> str:

@@ -59,9 +59,45 @@ def told(name: str, template: str, *args: Any, **kept: Any) -> dict[str, Any]:
 # --- one record ----------------------------------------------------------------------------------
 
 
-def test_a_link_token_never_reaches_a_log() -> None:
-    said = told("config.x", "GET %s", "/a/abcdefghijklmnopqrstu/cancel/")
-    assert said["event"] == "GET /a/…/cancel/"
+TOKEN = "Zq3_-kanarienvogelQx7"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (f"GET /a/{TOKEN}/cancel/", "GET /a/…/cancel/"),
+        (f"GET /portal/in/{TOKEN}/", "GET /portal/in/…/"),
+        (f"GET /i/{TOKEN}", "GET /i/…"),
+        (f"POST /new/page/of/tomorrow/{TOKEN}/", "POST /new/page/of/tomorrow/…/"),
+        (f"GET /accounts/password/reset/key/3-c8x2k1-{TOKEN.lower()}/", "reset/key/…/"),
+        (f"GET /accounts/confirm-email/MQ:1tXyZ:{TOKEN}/ 200", "confirm-email/…/ 200"),
+        (f"GET /choose/?next=/a/{TOKEN}/&x=y 200", "GET /choose/?… 200"),
+        (f"GET /a/{TOKEN}/?{TOKEN} 200", "GET /a/…/?… 200"),
+        (f"https://practice.example/a/{TOKEN}/", "https://practice.example/a/…/"),
+        (f"Authorization: Bearer {TOKEN}", "Authorization: …"),
+        (f"got Bearer {TOKEN} and went on", "got Bearer … and went on"),
+        (f"{{'Cookie': 'x={TOKEN}; y={TOKEN}'}}", "Cookie': …"),
+        (f"Set-Cookie: __Host-sessionid={TOKEN}; Secure", "Set-Cookie: …"),
+        (f"sessionid={TOKEN}; csrftoken={TOKEN}; a=b", "sessionid=…; csrftoken=…; a=b"),
+    ],
+)
+def test_what_opens_something_never_reaches_a_log(said: str, kept: str) -> None:
+    """Neither in a sentence of ours nor in what goes with it."""
+    assert told("config.x", "%s", said)["event"].endswith(kept)
+    assert TOKEN.lower() not in json.dumps(told("config.x", said)).lower()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The key in /etc/duet/the-file-with-the-key.txt can be read by everybody.",
+        "Is Redis up? See docs/running.md.",
+        "refused 413",
+        "The token is unknown.",
+    ],
+)
+def test_sentences_for_an_operator_stay_whole(said: str) -> None:
+    assert told("config.x", said)["event"] == said
 
 
 def test_an_error_is_logged_by_kind_and_place_without_its_words() -> None:
@@ -129,6 +165,13 @@ def test_what_ends_a_thread_is_told_without_its_words(
     (line,) = lines.events("config.the_rest")
     assert line["error"] == "builtins.LookupError"
     assert CANARY not in lines.getvalue()
+
+
+def test_what_goes_with_a_line_of_ours_is_masked_too(lines: Lines) -> None:
+    address = f"/a/{TOKEN}/?{TOKEN}"
+    structlog.stdlib.get_logger("duet.request").info("answered", path=address, status=200)
+    (line,) = lines.events()
+    assert (line["path"], line["status"]) == ("/a/…/?…", 200)
 
 
 # --- requests ------------------------------------------------------------------------------------
@@ -217,6 +260,8 @@ def test_no_word_that_anybody_sent_is_found_in_the_logs(
     booked = client.post("/book/details/", walk.filled(page, **walk.ALONE, **typed), follow=True)
     assert "Your time is booked" in walk.text(booked)
     for path in (
+        f"/portal/in/{CANARY}{CANARY}/",
+        f"/accounts/password/reset/key/3-{CANARY}-{CANARY}/",
         f"/book/?service={CANARY}&from={CANARY}",
         f"/{CANARY}/",
         f"/a/{CANARY}",
@@ -231,6 +276,8 @@ def test_no_word_that_anybody_sent_is_found_in_the_logs(
     client.post("/accounts/login/", {"login": CANARY, "password": CANARY * 2})
     client.post("/book/hold/", CANARY, "application/json")
     client.generic(CANARY.upper(), "/book/")
+    client.get("/desk/", headers={"Authorization": f"Bearer {CANARY}"})
+    client.get("/metrics", headers={"Authorization": f"Bearer {CANARY}"})
     Client(enforce_csrf_checks=True).post("/book/hold/", {"service": CANARY})
     failures = (
         DataError(f'invalid input: "{CANARY}"'),

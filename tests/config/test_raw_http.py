@@ -230,6 +230,54 @@ def test_no_log_of_the_server_tells_what_was_sent(server: Server) -> None:
     assert all(line.startswith("time=") for line in written.splitlines()), written
 
 
+TOKEN = f"Zq3-{CANARY}-Qx7_{CANARY}"
+
+
+def opening(server: Server) -> str:
+    """What opens something, sent wherever such a thing is sent; all that was written about it."""
+    told = close(
+        Cookie=f"sessionid={TOKEN}; csrftoken={TOKEN}",
+        Authorization=f"Bearer {TOKEN}",
+        Referer=f"https://practice.example/a/{TOKEN}/",
+    )
+    for path in (
+        *(f"/a/{TOKEN}/", f"/a/{TOKEN}/cancel/", f"/i/{TOKEN}/", f"/r/{TOKEN}/", f"/{TOKEN}"),
+        *(f"/portal/in/{TOKEN}/", f"/accounts/password/reset/key/3-{TOKEN}/"),
+        *(f"/api/v1/holds/{TOKEN}/", f"/api/v1/attendances/{TOKEN}/?x={TOKEN}"),
+        *(f"/book/?{TOKEN}={TOKEN}", f"/desk/?next=/a/{TOKEN}/", f"/static/{TOKEN}.css"),
+    ):
+        assert all(status < 500 for status in server.say(head(path, **told)))
+        body = f"token={TOKEN}".encode()
+        length = {"Content_Length": str(len(body)), **told}
+        form = {"Content_Type": "application/x-www-form-urlencoded", **length}
+        assert all(status < 500 for status in server.say(head(path, "POST", **form) + body))
+    server.process.terminate()
+    server.process.wait(15)
+    return server.log.read_text()
+
+
+CHATTY = ("--config", "python:tests.config.chatty_gunicorn")
+
+
+@pytest.mark.parametrize("options", [(), ("--access-logfile", "-"), CHATTY])
+def test_no_log_of_the_server_tells_what_opens_something(
+    django_db_setup: None, options: tuple[str, ...]
+) -> None:
+    """PO-033; also for an operator who asks gunicorn for a line about each request."""
+    with serving(*options) as running:
+        written = opening(running)
+    assert "route=" in written
+    assert ("logger=gunicorn.access" in written) is (options == CHATTY)
+    assert CANARY not in written
+
+
+def test_gunicorns_own_lines_would_tell_it(django_db_setup: None) -> None:
+    """The control."""
+    with serving(*CHATTY, CHATTY="plain") as chatty:
+        written = opening(chatty)
+    assert f"/a/{TOKEN}/" in written
+
+
 def counted(server: Server) -> float:
     status, content = server.get("/metrics")
     assert status == 200
