@@ -73,6 +73,18 @@ class AccountAdapter(DefaultAccountAdapter):
         """Nobody's address is kept, nor told in letters."""
         return "0.0.0.0"  # noqa: S104 - an address that says: none
 
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """The library's ways, in our words."""
+        words = {
+            "reauthenticate": _("Use your password"),
+            "mfa_reauthenticate": _("Use a code"),
+            "mfa_reauthenticate:webauthn": _("Use your passkey"),
+        }
+        return [
+            way | {"description": words[way["id"]]}
+            for way in super().get_reauthentication_methods(user)
+        ]
+
     def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
         """As if the sign-in had been wrong."""
         messages.error(request, str(_WRONG))

@@ -20,23 +20,20 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from clients.forms import fields
 from clients.rules import strict_json
 from config.accounts.adapter import MFAAdapter
 
-# Longer ones are refused before anything is hashed.
-LONGEST_PASSWORD: Final = 256
 _LARGEST_CREDENTIAL: Final = 20_000
 _USED: Final = "used_step"
 
 
-def password_field(label: Any, *, new: bool = False) -> forms.CharField:
-    """A password, taken as it was typed."""
-    autocomplete = "new-password" if new else "current-password"
-    return forms.CharField(
-        label=label,
-        strip=False,
-        max_length=LONGEST_PASSWORD,
-        widget=forms.PasswordInput(attrs={"autocomplete": autocomplete}),
+def login_field() -> fields.Cleaned:
+    """A user name or an e-mail address."""
+    return fields.line_field(
+        limit=254,
+        label=gettext_lazy("User name or e-mail address"),
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none"}),
     )
 
 
@@ -51,45 +48,37 @@ class Unsuffixed(forms.Form):
 class SignInForm(Unsuffixed, account.LoginForm):
     """Name or e-mail address, and password."""
 
-    password = password_field(gettext_lazy("Password"))
+    password = fields.Password(label=gettext_lazy("Password"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["login"] = forms.CharField(
-            label=_("User name or e-mail address"),
-            max_length=254,
-            widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none"}),
-        )
+        self.fields["login"] = login_field()
         self.order_fields(["login", "password"])
 
 
 class ReauthenticateForm(Unsuffixed, account.ReauthenticateForm):
     """The password once more."""
 
-    password = password_field(gettext_lazy("Password"))
+    password = fields.Password(label=gettext_lazy("Password"))
 
 
 class ForgottenForm(Unsuffixed):
     """Whose password is to be chosen anew."""
 
-    login = forms.CharField(
-        label=gettext_lazy("User name or e-mail address"),
-        max_length=254,
-        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none"}),
-    )
+    login = login_field()
 
 
 class ChooseForm(Unsuffixed, SetPasswordForm):  # type: ignore[type-arg]
     """A new password, twice."""
 
-    new_password1 = password_field(gettext_lazy("New password"), new=True)
-    new_password2 = password_field(gettext_lazy("The same once more"), new=True)
+    new_password1 = fields.Password(label=gettext_lazy("New password"), new=True)
+    new_password2 = fields.Password(label=gettext_lazy("The same once more"), new=True)
 
 
 class ChangeForm(ChooseForm):
     """The password of now, and a new one twice."""
 
-    old_password = password_field(gettext_lazy("Your password now"))
+    old_password = fields.Password(label=gettext_lazy("Your password now"))
     field_order = ("old_password", "new_password1", "new_password2")
 
     def clean_old_password(self) -> str:
@@ -103,15 +92,13 @@ class ChangeForm(ChooseForm):
 # --- codes ---------------------------------------------------------------------------------------
 
 
-def code_field(label: Any) -> forms.CharField:
-    """A code of ASCII digits, without a blank before, in or after it."""
-    return forms.RegexField(
-        r"^[0-9]{6,10}\Z",
+def code_field(label: Any) -> fields.Digits:
+    """A code of an app, or a recovery code."""
+    return fields.Digits(
+        least=6,
+        most=10,
         label=label,
-        strip=False,
-        max_length=10,
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
-        error_messages={"invalid": gettext_lazy("Please type the digits alone, without blanks.")},
     )
 
 
@@ -234,7 +221,7 @@ class ReauthenticatePasskeyForm(_Keyed, webauthn.ReauthenticateWebAuthnForm):
 class AddPasskeyForm(Unsuffixed, webauthn.AddWebAuthnForm):
     """A new passkey, and what it is for."""
 
-    name = forms.CharField(label=gettext_lazy("Name, to know it by"), max_length=60, required=False)
+    name = fields.line_field(limit=60, label=gettext_lazy("Name, to know it by"), required=False)
     credential = _Credential()
     passwordless = forms.BooleanField(
         label=gettext_lazy("Sign in with it alone, without name and password"),

@@ -1,13 +1,18 @@
 """Who has a second factor, who must have one, and the way there."""
 
+import time
 from collections.abc import Callable
+from urllib.parse import urlencode
 
+from allauth.account import app_settings
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
@@ -37,6 +42,20 @@ def belongs_to_the_role(user: AbstractBaseUser | AnonymousUser) -> bool:
 def is_demanded() -> bool:
     """A demo is there to be looked at: nobody has to set anything up."""
     return settings.DUET["MODE"] != "demo"
+
+
+def once_more(request: HttpRequest) -> HttpResponseBase | None:
+    """None where the user proved a second factor in the last minutes, else the way to prove it.
+
+    A password typed again is none. What was being sent isn't kept: the way leads back to the page.
+    """
+    proofs = get_authentication_records(request, request.user)
+    latest = max((one["at"] for one in proofs if one.get("method") == "mfa"), default=0)
+    if time.time() - latest < app_settings.REAUTHENTICATION_TIMEOUT:
+        return None
+    has_app = Authenticator.objects.filter(user=request.user.pk, type=Authenticator.Type.TOTP)
+    way = reverse("mfa_reauthenticate" if has_app.exists() else "mfa_reauthenticate_webauthn")
+    return redirect(f"{way}?{urlencode({'next': request.path})}")
 
 
 class Required:
