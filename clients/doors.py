@@ -11,23 +11,36 @@ import functools
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone, translation
 from django.utils.cache import patch_cache_control
 from django.views.decorators.csrf import csrf_exempt
 
+from clients import portal_cookie
+from clients.actions import access
 from clients.limits import TooMany
+from clients.models import ClientSession
 from clients.queries import people
 from clients.rules import permissions
-from clients.rules.actors import Actor
+from clients.rules.actors import PROOF_LINK, PROOF_SECOND, Actor
 from clients.rules.permissions import Right
 
 P = ParamSpec("P")
 V = TypeVar("V", bound=Callable[..., HttpResponseBase])
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+
+class PersonRequest(HttpRequest):
+    """A request that came through one of the portal's doors."""
+
+    actor: Actor
+    portal: ClientSession
 
 
 class MemberRequest(HttpRequest):
@@ -165,4 +178,58 @@ def desk(view: Callable[Concatenate[MemberRequest, P], HttpResponseBase]) -> Vie
         return _private(response, "same-origin")
 
     _named(inner, "desk")
+    return inner
+
+
+def portal(view: Callable[Concatenate[PersonRequest, P], HttpResponseBase]) -> View[P]:
+    """A person in their own session, if only by a link; others come to where one asks for it."""
+    inner = _portal(view, PROOF_LINK)
+    _named(inner, "portal")
+    return login_not_required(inner)
+
+
+def portal_proved(view: Callable[Concatenate[PersonRequest, P], HttpResponseBase]) -> View[P]:
+    """As `portal`, with a second proof; who hasn't given it is asked first, and led back."""
+    inner = _portal(view, PROOF_SECOND)
+    _named(inner, "portal_proved")
+    return login_not_required(inner)
+
+
+def _portal(view: Callable[Concatenate[PersonRequest, P], HttpResponseBase], proof: int) -> View[P]:
+    """The view in the person's own language, and a note that their session was used."""
+
+    @functools.wraps(view)
+    def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        now = timezone.now()
+        session = portal_cookie.session_of(request, now)
+        if session is None:
+            return _private(redirect("practice:portal"), "same-origin")
+        if session.proof < proof:
+            asked = request.resolver_match.url_name if request.resolver_match else ""
+            return _private(
+                redirect(f"{reverse('practice:portal-prove')}?then={asked}"), "same-origin"
+            )
+        actor = Actor.of_person(session.person_id, session.proof)
+        access.touch(session=session, by=actor, now=now)
+        request.actor, request.portal = actor, session  # type: ignore[attr-defined]
+        try:
+            response = _spoken(session.person.language, view)(request, *args, **kwargs)  # type: ignore[arg-type]
+        except access.SessionOver:
+            response = redirect("practice:portal")
+        return _private(response, "same-origin")
+
+    return inner
+
+
+def _spoken(language: str, view: View[P]) -> View[P]:
+    """The view in a language, where the site speaks it."""
+
+    def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if language not in dict(settings.LANGUAGES):
+            return _limited(view)(request, *args, **kwargs)
+        with translation.override(language):
+            response = _limited(view)(request, *args, **kwargs)
+            response["Content-Language"] = language
+            return response
+
     return inner

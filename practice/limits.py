@@ -19,6 +19,12 @@ BOOKING_TRIES = Limit("booking_tries", 300, 3600)
 # Links that nobody has: 128 bits can't be guessed, and this keeps the guessing cheap for us.
 UNKNOWN_LINKS = Limit("unknown_links", 60, 600)
 
+# Asking for the link to one's own page: each may bring a letter. The answer never tells which.
+LINKS_BY_BROWSER = Limit("sign_in_links", 20, 900)
+LINKS_BY_ADDRESS = Limit("sign_in_links_to", 6, 900)
+# A code or a PIN costs a slow hash each; the tries that count are those in the database.
+PROOFS = Limit("portal_proofs", 30, 900)
+
 
 def open_holds(hold_minutes: int) -> Limit:
     """The places for held times; a place lasts as long as its hold."""

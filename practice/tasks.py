@@ -6,7 +6,7 @@ from collections import Counter
 from celery import shared_task
 from django.utils import timezone
 
-from clients.actions import messages
+from clients.actions import access, messages
 from clients.rules.actors import Actor
 from practice.actions import booking, idempotency
 from practice.queries import letters
@@ -44,7 +44,8 @@ def _scan() -> messages.Outcome:
 
 @shared_task(name="practice.tasks.expire_holds")
 def expire_holds() -> int:
-    """Give free what nobody booked in time, and forget the keys of yesterday's bookings."""
+    """Give free what nobody booked in time, and forget yesterday's keys, links and sessions."""
     now, by = timezone.now(), Actor.system()
     idempotency.forget(by=by, now=now)
+    access.forget(by=by, now=now)
     return booking.expire_holds(by=by, now=now)

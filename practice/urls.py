@@ -9,7 +9,18 @@ from django.views.decorators.http import conditional_page
 from clients import doors
 from clients.api.endpoint import Endpoint, Unknown
 from practice.api import appointments, attendances, bookings, offered, schema
-from practice.views import appointment, attendance, booking, by_hand, desk, details, public
+from practice.views import (
+    appointment,
+    attendance,
+    booking,
+    by_hand,
+    desk,
+    details,
+    leaving,
+    person_code,
+    public,
+)
+from practice.views.portal import contact, home, proof, record, sessions, sign_in
 
 app_name = "practice"
 
@@ -74,14 +85,49 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("a/confirm/", attendance.mine_confirm, name="attendance-mine-confirm"),
     path("a/move/", attendance.mine_move, name="attendance-mine-move"),
     path("a/cancel/", attendance.mine_cancel, name="attendance-mine-cancel"),
+    path("a/portal/", attendance.mine_portal, name="attendance-mine-portal"),
     path("a/appointment.ics", attendance.mine_calendar, name="attendance-mine-calendar"),
     path("a/<token:token>/", attendance.page, name="attendance"),
     path("a/<token:token>/confirm/", attendance.confirm, name="attendance-confirm"),
     path("a/<token:token>/move/", attendance.move, name="attendance-move"),
     path("a/<token:token>/cancel/", attendance.cancel, name="attendance-cancel"),
+    path("a/<token:token>/portal/", attendance.portal, name="attendance-portal"),
     path("a/<token:token>/appointment.ics", attendance.calendar, name="attendance-calendar"),
     # Anything else under /a/ is an old or mistyped link: the same page for all of them.
     re_path(r"^a/.+$", attendance.unknown, name="attendance-unknown"),
+    path("exit/", leaving.leave, name="exit"),
+    path("exit/help/", leaving.what_it_does, name="exit-help"),
+    path("portal/", sign_in.ask, name="portal"),
+    path("portal/sent/", sign_in.sent, name="portal-sent"),
+    path("portal/passkey/", sign_in.with_passkey, name="portal-passkey"),
+    path("portal/in/<token:token>/", sign_in.by_link, name="portal-in"),
+    # As with an attendee's links: one page for all that don't work.
+    re_path(r"^portal/in/[\s\S]*$", sign_in.unknown, name="portal-in-unknown"),
+    path("portal/sign-out/", sign_in.sign_out, name="portal-sign-out"),
+    path("portal/mine/", home.mine, name="portal-mine"),
+    path("portal/appointments/<uuid:pk>/", home.appointment, name="portal-appointment"),
+    path("portal/consents/", home.consents, name="portal-consents"),
+    path("portal/answers/", home.answers, name="portal-answers"),
+    path("portal/looks/", home.looks, name="portal-looks"),
+    path("portal/safe-contact/", contact.safe_contact, name="portal-safe-contact"),
+    path("portal/contact/", contact.contact, name="portal-contact"),
+    path("portal/sessions/", sessions.sessions, name="portal-sessions"),
+    path("portal/sessions/end/", sessions.end_others, name="portal-sessions-end"),
+    path("portal/sessions/<uuid:pk>/end/", sessions.end, name="portal-session-end"),
+    path("portal/requests/", record.requests, name="portal-requests"),
+    path("portal/copy/", record.copy, name="portal-copy"),
+    path("portal/prove/", proof.prove, name="portal-prove"),
+    path("portal/prove/passkey/", proof.prove_with_passkey, name="portal-prove-passkey"),
+    path("portal/pin/", proof.first_pin, name="portal-pin"),
+    path("portal/proofs/", proof.proofs, name="portal-proofs"),
+    path("portal/proofs/pin/", proof.other_pin, name="portal-pin-other"),
+    path("portal/proofs/pin/remove/", proof.no_pin, name="portal-pin-remove"),
+    path("portal/proofs/passkeys/", proof.add_passkey, name="portal-passkey-add"),
+    path(
+        "portal/proofs/passkeys/<uuid:pk>/remove/",
+        proof.remove_passkey,
+        name="portal-passkey-remove",
+    ),
     path("desk/", desk.today, name="desk"),
     path("desk/book/", by_hand.book, name="desk-book"),
     path("desk/appointments/<uuid:pk>/", appointment.appointment, name="desk-appointment"),
@@ -89,6 +135,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("desk/appointments/<uuid:pk>/cancel/", appointment.cancel, name="desk-cancel"),
     path("desk/appointments/<uuid:pk>/move/", by_hand.move, name="desk-move"),
     path("desk/appointments/<uuid:pk>/close/", appointment.close, name="desk-close"),
+    path("desk/persons/<uuid:pk>/code/", person_code.code, name="desk-code"),
+    path("desk/persons/<uuid:pk>/sessions/", person_code.end_sessions, name="desk-sessions"),
     path("desk/attendances/<uuid:pk>/open-gate/", appointment.open_gate, name="desk-open-gate"),
     path("api/schema/", doors.public(schema.Schema.as_view()), name="api-schema"),
     path("api/docs/", schema.docs, name="api-docs"),

@@ -22,7 +22,7 @@ from clients.models.sealed import SealedText
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("clients", "intake", "practice")
 OWN = (*APPS, "config")
-DOORS = {"public", "visitor", "by_link", "desk", "desk_api"}
+DOORS = {"public", "visitor", "by_link", "portal", "portal_proved", "desk", "desk_api"}
 RETENTION = tomllib.loads((ROOT / "docs" / "data-retention.toml").read_text())
 
 # Public functions of actions' modules that are no actions, each with its reason.

@@ -493,6 +493,12 @@ def ask_about_record(
     return found
 
 
+@transaction.atomic
+def note_copy(*, session: ClientSession, by: Actor, now: datetime) -> None:
+    """Put down that a person took a copy of their record; part of giving it."""
+    _record("portal.copy_taken", session, by, now)
+
+
 def _record(verb: str, session: ClientSession, by: Actor, now: datetime, **detail: object) -> None:
     audit.record(
         verb=verb,

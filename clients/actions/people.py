@@ -177,23 +177,24 @@ def say_safe_contact(
     channel: SafeContact.Channel,
     permission: SafeContact.Permission,
     quiet: tuple[int, int] | None = None,
+    voicemail: bool | None = None,
     by: Actor,
     now: datetime,
 ) -> SafeContact:
     """Store how `person` may be reached on a channel; the sender asks it before every message.
 
-    `quiet` are minutes of the day, from and until, in the person's own zone.
+    `quiet` are minutes of the day, from and until, in the person's own zone; of a `voicemail` that
+    nothing is said about, what was said before holds.
     """
-    row, _ = SafeContact.objects.update_or_create(
-        person=person,
-        channel=channel,
-        defaults={
-            "permission": permission,
-            "asked_at": now,
-            "quiet_from": quiet[0] if quiet else None,
-            "quiet_until": quiet[1] if quiet else None,
-        },
-    )
+    said: dict[str, object] = {
+        "permission": permission,
+        "asked_at": now,
+        "quiet_from": quiet[0] if quiet else None,
+        "quiet_until": quiet[1] if quiet else None,
+    }
+    if voicemail is not None:
+        said["voicemail"] = voicemail
+    row, _ = SafeContact.objects.update_or_create(person=person, channel=channel, defaults=said)
     audit.record(
         verb="person.safe_contact",
         subject_kind="person",

@@ -23,16 +23,20 @@ def digest_of(email: str) -> bytes:
     return envelope.blind(key=index_key, kind="email", normalised=contact.search_form(email))
 
 
-def written_to_at(
-    digest: bytes, *, of: PersonQuerySet, now: datetime, most: int = access.LINKS_AT_ONCE
-) -> list[Person]:
-    """Of these persons the newest at an address who haven't had too many links; one statement.
+def written_to_at(digest: bytes, *, of: PersonQuerySet, now: datetime) -> list[Person]:
+    """Of these persons the newest at an address, as `not_crowded`; one statement."""
+    return not_crowded(of.found_by([digest]), now)
 
-    It never tells how many there are: the caller answers the same for none.
+
+def not_crowded(persons: PersonQuerySet, now: datetime) -> list[Person]:
+    """The newest of these persons who haven't had too many links within the hour.
+
+    Nobody is told how many there are: the caller answers the same for none.
     """
     lately = Count("sign_in_links", filter=Q(sign_in_links__made_at__gt=now - _HOUR))
-    found = of.found_by([digest]).select_related("key").annotate(lately=lately)
-    return list(found.filter(lately__lt=access.LINKS_AN_HOUR).order_by("-created_at", "pk")[:most])
+    found = persons.select_related("key").annotate(lately=lately)
+    few = found.filter(lately__lt=access.LINKS_AN_HOUR)
+    return list(few.order_by("-created_at", "pk")[: access.LINKS_AT_ONCE])
 
 
 def link(token_hash: bytes, now: datetime) -> SignInLink | None:

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef
+from django.db.models import OuterRef, Q
 from django.utils import timezone
 
-from clients.models import BlindIndex, BreakGlass, Case, Member, Person
+from clients.models import BlindIndex, BreakGlass, Case, Member, Person, SafeContact
 from clients.queries import keys
 from clients.rules import contact, envelope
 from clients.rules.actors import Actor
@@ -62,3 +62,14 @@ def address(person: Person, index_key: bytes) -> bytes | None:
     if not person.email:
         return None
     return envelope.blind(key=index_key, kind="email", normalised=contact.search_form(person.email))
+
+
+def safe_contacts(person_id: UUID) -> dict[str, SafeContact]:
+    """What a person said about each channel."""
+    return {row.channel: row for row in SafeContact.objects.filter(person=person_id)}
+
+
+def cares_for(actor: Actor, person: Person) -> bool:
+    """Whether a case of this person's, alone or with others, is opened to the actor."""
+    theirs = Q(person=person) | Q(couple__members__person=person)
+    return Case.objects.opened_to(actor).filter(theirs).exists()

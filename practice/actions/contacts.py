@@ -43,6 +43,7 @@ def say_safe_contact(
     channel: SafeContact.Channel,
     permission: SafeContact.Permission,
     quiet: tuple[int, int] | None,
+    voicemail: bool | None = None,
     by: Actor,
     now: datetime,
 ) -> SafeContact:
@@ -51,7 +52,13 @@ def say_safe_contact(
     `quiet` are minutes of the day in the person's own zone in which nothing is to arrive.
     """
     row = people.say_safe_contact(
-        person=person, channel=channel, permission=permission, quiet=quiet, by=by, now=now
+        person=person,
+        channel=channel,
+        permission=permission,
+        quiet=quiet,
+        voicemail=voicemail,
+        by=by,
+        now=now,
     )
     for appointment in _coming(person, now):
         planning.replan(appointment=appointment, reason="safe_contact", by=by, now=now)

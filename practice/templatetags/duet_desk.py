@@ -55,6 +55,7 @@ def purpose_words(purpose: str) -> str:
         "moved": _("new time"),
         "cancelled": _("cancellation"),
         "declined": _("request declined"),
+        "sign_in": _("link to their own page"),
     }.get(purpose, purpose)
 
 
@@ -101,6 +102,8 @@ def reason_words(reason: str) -> str:
         "moved": _("the time changed"),
         "cancelled": _("the appointment was cancelled"),
         "declined": _("the request was declined"),
+        "link_used": _("the link was used already"),
+        "no_link": _("the link is gone"),
         "left": _("this person or another cancelled"),
         "accepted": _("the request was accepted"),
         "rule_changed": _("the reminder rules changed"),

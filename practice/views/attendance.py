@@ -18,14 +18,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from clients import doors, limits
+from clients.actions import access
 from clients.forms import fields
+from clients.queries import access as queries
 from clients.rules.actors import Actor
 from practice.actions import booking
 from practice.actions.guard import SlotTaken
 from practice.forms import attendance as forms
-from practice.limits import UNKNOWN_LINKS
+from practice.limits import LINKS_BY_ADDRESS, LINKS_BY_BROWSER, UNKNOWN_LINKS
 from practice.models import Appointment, Attendance, Practice, Service
 from practice.queries import letters, offers, pages
+from practice.queries import portal as own
 from practice.rules import cancellation
 from practice.templatetags import duet_services, duet_times
 from practice.views import times, visit
@@ -136,6 +139,14 @@ def cancel(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @doors.by_link
+@doors.about("person")
+@require_POST
+def portal(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask for the link to the attendee's own page: it goes to the contact on record."""
+    return _portal(request, _by_link(request, token, timezone.now()))
+
+
+@doors.by_link
 @doors.about("attendance")
 @require_safe
 def calendar(request: HttpRequest, token: str) -> HttpResponse:
@@ -184,6 +195,14 @@ def mine_move(request: HttpRequest) -> HttpResponse:
 def mine_cancel(request: HttpRequest) -> HttpResponse:
     """As `cancel`."""
     return _in_their_language(_cancel, request, _mine(request, timezone.now()))
+
+
+@doors.visitor
+@doors.about("person")
+@require_POST
+def mine_portal(request: HttpRequest) -> HttpResponse:
+    """As `portal`."""
+    return _portal(request, _mine(request, timezone.now()))
 
 
 @doors.visitor
@@ -251,6 +270,7 @@ def _context(page: Page) -> dict[str, object]:
         "move_url": page.url("move"),
         "cancel_url": page.url("cancel"),
         "calendar_url": page.url("calendar"),
+        "portal_url": page.url("portal") if page.attendance.person.has_email else "",
         "zone": page.zone,
         "zone_label": duet_times.zone_words(page.zone),
     }
@@ -395,6 +415,15 @@ def _say(request: HttpRequest, sentence: str, changed: booking.Changed) -> None:
             "A message with the earlier state may have left just before; please ignore it."
         )
     messages.success(request, sentence)
+
+
+def _portal(request: HttpRequest, page: Page) -> HttpResponse:
+    """Never opens the page itself: this link may be in anybody's hands."""
+    limits.check(request, LINKS_BY_BROWSER)
+    limits.check_key(LINKS_BY_ADDRESS, str(page.attendance.person_id))
+    person = own.who_may_be_written_to().filter(pk=page.attendance.person_id)
+    access.send_links(persons=queries.not_crowded(person, page.now), by=page.by, now=page.now)
+    return redirect("practice:portal-sent")
 
 
 def _calendar(request: HttpRequest, page: Page) -> HttpResponse:

@@ -10,7 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
 
 from practice.models import Attendance
 
@@ -115,3 +117,12 @@ def own(session: SessionBase, now: datetime) -> tuple[UUID, UUID] | None:
     if not stored or datetime.fromisoformat(stored["until"]) <= now:
         return None
     return UUID(stored["person"]), UUID(stored["attendance"])
+
+
+def forget(request: HttpRequest) -> None:
+    """Whoever uses this browser next finds nothing of the visitor before; a member stays in."""
+    if SESSION_KEY not in request.session:
+        request.session.flush()
+        return
+    for name in (_ZONE, _HOLD, _BOOKED, _OWN):
+        request.session.pop(name, None)

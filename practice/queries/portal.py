@@ -1,0 +1,102 @@
+"""What a person sees on their own page. Nothing of it depends on anybody else's doing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q
+
+from clients.models import AuditEntry, Case, Member, Person
+from clients.models.people import PersonQuerySet
+from clients.rules import actors
+from clients.rules.actors import Actor
+from practice.models import Answer, Attendance, ConsentGiven
+from practice.queries import pages
+from practice.rules import wall
+
+_SHOWN = 50
+
+
+def who_may_be_written_to() -> PersonQuerySet:
+    """Persons to whom a letter about themselves may go at all.
+
+    Whoever was only ever named by somebody else, and of whom nobody said that writing is safe,
+    hears nothing of us: not even when their own address is typed into our page.
+    """
+    parts = Attendance.objects.filter(person=OuterRef("pk"))
+    return Person.objects.filter(~Exists(parts) | Exists(parts.filter(gate=Attendance.Gate.OPEN)))
+
+
+def appointments(person: Person, now: datetime) -> list[Attendance]:
+    """A person's own parts that their link would still open, the next one first; one statement.
+
+    One of which they may not be told yet isn't there.
+    """
+    found = (
+        Attendance.objects.visible_to(Actor.of_person(person.pk))
+        .filter(gate=Attendance.Gate.OPEN)
+        .ending_after(now - pages.LINK_OUTLIVES_END)
+        .select_related("appointment__service", "appointment__counselor__member")
+    )
+    rows = sorted(found[:_SHOWN], key=lambda one: (one.starts_at, one.pk))
+    for row in rows:
+        row.person = person
+    return rows
+
+
+def consents(person_id: UUID) -> list[ConsentGiven]:
+    """What a person agreed to: text, version and moment; one statement."""
+    found = ConsentGiven.objects.filter(attendance__person=person_id).select_related("consent")
+    return list(found.order_by("-given_at", "consent__slug")[:_SHOWN])
+
+
+def answers(actor: Actor) -> list[Answer]:
+    """What a person themselves wrote, the newest first; nothing without a second proof."""
+    found = (
+        Answer.objects.visible_to(actor)
+        .filter(attendance__person=actor.id)
+        .select_related("question", "attendance__person__key", "attendance__appointment")
+    )
+    return list(found.order_by("-attendance__appointment__created_at", "question__position")[:200])
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Somebody of the practice looked at a person's record, or changed it."""
+
+    at: datetime
+    role: str
+    verb: str
+
+
+def looks(person: Person) -> list[Look]:
+    """Who of the practice looked at a person's record: the day, as what, and what they did.
+
+    Only what is about this very person: entries about a couple's case would tell how much goes on
+    with the other one. Colleagues are told by what they are to the person, never by name.
+    """
+    entries = list(
+        AuditEntry.objects.filter(person_id=person.pk, actor_kind="member").order_by("-at", "pk")[
+            :200
+        ]
+    )
+    roles = _roles({entry.actor_id for entry in entries if entry.actor_id}, person)
+    seen: dict[tuple[str, str, str], Look] = {}
+    for entry in entries:
+        role = roles.get(entry.actor_id, "") if entry.actor_id else ""
+        look = Look(entry.at, role, entry.verb)
+        day = entry.at.astimezone(wall.zone_info(person.zone)).date().isoformat()
+        seen.setdefault((day, role, entry.verb), look)
+    return list(seen.values())
+
+
+def _roles(members: set[UUID], person: Person) -> dict[UUID, str]:
+    """What each member is to this person: a code."""
+    cases = Case.objects.filter(Q(person=person) | Q(couple__members__person=person))
+    own = set(cases.values_list("counselor", flat=True))
+    rank = (actors.COUNSELOR, actors.SUPERVISOR, actors.REVIEWER, actors.FRONT_DESK, actors.ADMIN)
+    found = {}
+    for member in Member.objects.filter(pk__in=members):
+        first = next((role for role in rank if role in member.roles), "")
+        found[member.pk] = "own_counselor" if member.pk in own else first
+    return found

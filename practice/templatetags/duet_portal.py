@@ -1,0 +1,50 @@
+"""Channels, roles and requests in the words of a person's own pages."""
+
+from django import template
+from django.utils.translation import gettext as _
+
+register = template.Library()
+
+
+@register.filter
+def channel_words(channel: str) -> str:
+    return {
+        "email": _("By e-mail"),
+        "sms": _("By text message"),
+        "voice": _("By telephone"),
+    }.get(channel, channel)
+
+
+@register.filter
+def role_words(role: str) -> str:
+    """What somebody of the practice is to the one who reads."""
+    return {
+        "own_counselor": _("your counselor"),
+        "counselor": _("a counselor of the practice"),
+        "supervisor": _("a supervisor"),
+        "reviewer": _("who reviews what comes in"),
+        "front_desk": _("the front desk"),
+        "admin": _("who runs the practice"),
+    }.get(role, _("the practice"))
+
+
+@register.filter
+def look_words(verb: str) -> str:
+    """What they did, as far as it can be said in a few words."""
+    if verb == "portal.code_given":
+        return _("gave you a code")
+    if verb.endswith((".read", ".reported")):
+        return _("looked at it")
+    if verb.endswith((".exported", ".printed")):
+        return _("made a copy")
+    return _("changed something")
+
+
+@register.filter
+def request_words(kind: str) -> str:
+    return {"copy": _("A copy"), "erasure": _("Erasure")}.get(kind, kind)
+
+
+@register.filter
+def request_answer_words(answer: str) -> str:
+    return _("done") if answer == "done" else _("answered: please ask us")

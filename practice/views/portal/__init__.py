@@ -1,0 +1,1 @@
+"""A person's own pages: what is theirs, and nothing of anybody else."""
