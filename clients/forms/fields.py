@@ -132,6 +132,45 @@ def email_field(*, autocomplete: str = "email", **kwargs: Any) -> Cleaned:
     )
 
 
+class Password(forms.CharField):
+    """A password as it was typed, blanks and all; longer ones are refused before any hashing."""
+
+    LONGEST = 256
+
+    def __init__(self, *, new: bool = False, **kwargs: Any) -> None:
+        autocomplete = "new-password" if new else "current-password"
+        super().__init__(
+            strip=False,
+            max_length=self.LONGEST,
+            widget=forms.PasswordInput(attrs={"autocomplete": autocomplete}),
+            **kwargs,
+        )
+
+
+class Digits(forms.RegexField):
+    """A code or a PIN: ASCII digits, without a blank before, in or after them."""
+
+    def __init__(self, *, least: int, most: int, **kwargs: Any) -> None:
+        super().__init__(
+            rf"\A[0-9]{{{least},{most}}}\Z",
+            strip=False,
+            max_length=most,
+            error_messages={
+                "invalid": gettext_lazy("Please type the digits alone, without blanks.")
+            },
+            **kwargs,
+        )
+
+
+class Token(forms.RegexField):
+    """What a link or a hold carries; whether it opens anything is asked later."""
+
+    widget = forms.HiddenInput
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(r"\A[A-Za-z0-9_-]{20,64}\Z", strip=False, **kwargs)
+
+
 def phone_field(*, region: str, autocomplete: str = "tel", **kwargs: Any) -> Cleaned:
     """A telephone number in E.164."""
     return Cleaned(

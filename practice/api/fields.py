@@ -77,7 +77,7 @@ class Token(_Cleaned):
 
     def form_field(self) -> forms.Field:
         """Any other text is no token of ours."""
-        return forms.RegexField(r"\A[A-Za-z0-9_-]{20,64}\Z", strip=False)
+        return fields.Token()
 
 
 class Instant(_Cleaned):
@@ -151,9 +151,11 @@ class Phone(_Cleaned):
 
     schema = {"type": "string", "maxLength": 40, "example": "+1 201 555 0123"}
 
-    def form_field(self) -> forms.Field:
-        """Any text: as the pages' field it needs a region."""
-        return forms.CharField(required=False, strip=False)
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuses (ValidationError) what isn't a text: without the region no more can be said."""
+        if not isinstance(data, str):
+            raise serializers.ValidationError(_("This has to be a text."))
+        return data
 
 
 class Language(_Cleaned):
