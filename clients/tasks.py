@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from clients.actions import audit
+from clients.actions import audit, reading
 from clients.rules.actors import Actor
 
 # Portions of one run; what is left waits for the next.
@@ -22,3 +22,15 @@ def seal_audit() -> int:
     if sealed:
         audit.note_head(by=by, now=timezone.now())
     return sealed
+
+
+@shared_task(name="clients.tasks.watch_reading")
+def watch_reading() -> int:
+    """Raise unusual reading to the admins."""
+    return reading.watch(by=Actor.system(), now=timezone.now())
+
+
+@shared_task(name="clients.tasks.report_access")
+def report_access() -> int:
+    """Tell who looked in the week that is over."""
+    return reading.report_week(by=Actor.system(), now=timezone.now())

@@ -365,7 +365,10 @@ CELERY_BEAT_SCHEDULE = {
         "clients.tasks.seal_audit": 30.0,
         "practice.tasks.expire_holds": 60.0,
     }.items()
+        "practice.tasks.tell_members": 30.0,
 }
+        "clients.tasks.watch_reading": 600.0,
+        "clients.tasks.report_access": 3600.0,
 
 # --- mail ------------------------------------------------------------------------------------
 

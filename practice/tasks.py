@@ -6,12 +6,13 @@ from collections import Counter
 from celery import shared_task
 from django.utils import timezone
 
-from clients.actions import access, messages
+from clients.actions import access, messages, notices
 from clients.rules.actors import Actor
 from practice.actions import booking, idempotency
-from practice.queries import letters
+from practice.queries import letters, notice_letters, pages
 
 _scanning, _asked = threading.Lock(), threading.Event()
+_telling = threading.Lock()
 
 
 @shared_task(name="practice.tasks.send_due")
@@ -49,3 +50,22 @@ def expire_holds() -> int:
     idempotency.forget(by=by, now=now)
     access.forget(by=by, now=now)
     return booking.expire_holds(by=by, now=now)
+
+
+@shared_task(name="practice.tasks.tell_members")
+def tell_members() -> dict[str, int]:
+    """Mail members that something waits on their desk; one scan at a time in each process.
+
+    A task of its own: what clients wait for never waits for it.
+    """
+    if pages.practice() is None or not _telling.acquire(blocking=False):
+        return {}
+    try:
+        return notices.mail_due(
+            letter=notice_letters.letter,
+            by=Actor.system(),
+            now=timezone.now(),
+            clock=timezone.now,
+        ).as_dict()
+    finally:
+        _telling.release()

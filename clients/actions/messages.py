@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from celery import current_app
@@ -169,16 +170,16 @@ def replan(
     return Replanned(inserted, len(changed), len(cancelled), len(on_its_way))
 
 
-def ring() -> None:
-    """Ask for a scan once the caller's transaction is committed.
+def ring(*, task: str = "") -> None:
+    """Ask for a scan, or for another task, once the caller's transaction is committed.
 
     A lost ring delays a message until the next scan, 30 s at most, and is no reason to fail.
     """
-    transaction.on_commit(_ring, robust=True)
+    transaction.on_commit(partial(_ring, task) if task else _ring, robust=True)
 
 
-def _ring() -> None:
-    bell = str(settings.DUET.get("BELL", "practice.tasks.send_due"))
+def _ring(task: str = "") -> None:
+    bell = task or str(settings.DUET.get("BELL", "practice.tasks.send_due"))
     try:
         broker = current_app.connection_for_write(transport_options=_AT_ONCE_OR_NOT)
         with producers[broker].acquire(block=True, timeout=_PATIENCE) as producer:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from clients.actions import audit as acts
 from clients.models import Case, Member, Person
-from clients.queries import audit
+from clients.queries import audit, reading
 from clients.rules.actors import Actor
 from clients.rules.chain import Breach, Head
 from clients.rules.envelope import KeyRefused
@@ -55,11 +55,16 @@ class Command(BaseCommand):
         about.add_argument("--person", type=UUID, metavar="ID")
         about.add_argument("--case", type=UUID, metavar="ID")
         report.add_argument("--json", action="store_true")
+        unusual = commands.add_parser("unusual", help="list what was unusual about who read what")
+        unusual.add_argument("--days", type=int, default=30, help="how far back (30)")
+        unusual.add_argument("--json", action="store_true")
 
     def handle(self, *, what: str, **options: Any) -> None:
         now = timezone.now()
         if what == "verify":
             self._verify(now, options["head"])
+        elif what == "unusual":
+            self._unusual(now, options["days"], as_json=options["json"])
         else:
             self._report(options["person"], options["case"], now, as_json=options["json"])
 
@@ -119,6 +124,30 @@ class Command(BaseCommand):
                 by=Actor.system(),
                 now=now,
             )
+
+    def _unusual(self, now: datetime, days: int, *, as_json: bool) -> None:
+        """What was raised; a member's own is here too."""
+        tomorrow = now.date() + timedelta(days=1)
+        members = Member.objects.in_bulk()
+        found = [
+            {
+                "day": entry.detail["on"],
+                "who": _name(members.get(entry.subject_id) if entry.subject_id else None),
+                "kind": entry.detail["kind"],
+                "persons": entry.detail["persons"],
+            }
+            for entry in reading.raised(tomorrow - timedelta(days=days), tomorrow)
+        ]
+        if as_json:
+            self.stdout.write(json.dumps(found))
+            return
+        for one in found:
+            self.stdout.write("{day}  {who}  {kind}  {persons} persons".format_map(one))
+        self.stdout.write(f"Unusual: {len(found)}.")
+
+
+def _name(member: Member | None) -> str:
+    return member.name if member else "somebody who left"
 
 
 def _head(text: str) -> Head:
