@@ -26,7 +26,7 @@ from fido2.webauthn import (
     UserVerificationRequirement,
 )
 
-from clients.rules import access
+from clients.rules import access, strict_json
 
 _SALT: Final = "clients.passkeys"
 # Far more than any browser sends.
@@ -121,7 +121,7 @@ def owner_said(answer: str) -> UUID:
 def _read(answer: str) -> Any:
     if len(answer) > _LONGEST:
         raise PasskeyRefused
-    return json.loads(answer)
+    return strict_json.loads(answer.encode())
 
 
 def _asked(options: dict[str, Any], state: Any, use: str, made_for: UUID | None) -> Asked:
