@@ -37,6 +37,7 @@ class DuetSettings(TypedDict):
     METRICS_TOKEN: str
     SMS_URL: str
     STRONG_AUTH: str  # dotted path of (user) -> bool; empty: nobody has a second factor
+    REAUTHENTICATE: str  # dotted path of (request) -> response or None: the way to prove it again
     MAILBOX: bool  # mail stays on this machine, on the pages of /dev/mailbox/
 
 
@@ -122,6 +123,7 @@ try:
         "METRICS_TOKEN": _env.secret("DUET_METRICS_TOKEN"),
         "SMS_URL": _env.text("DUET_SMS_URL"),
         "STRONG_AUTH": "config.accounts.second_factor.has",
+        "REAUTHENTICATE": "config.accounts.second_factor.once_more",
         "MAILBOX": DEMO and not EMAIL_URL,
     }
     ALLOWED_HOSTS = _env.words("DUET_ALLOWED_HOSTS")

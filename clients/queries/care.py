@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from clients.models import BreakGlass, CareRelation, Case, Member
 from clients.rules.actors import Actor
 from clients.rules.care import ROLE_NEEDED
+from clients.rules.permissions import Right, can
 
 
 def counsels(actor: Actor, case: Case) -> bool:
@@ -28,6 +29,13 @@ def is_open(actor: Actor, case: Case) -> bool:
 def knows_of(actor: Actor, case_id: UUID) -> bool:
     """Whether the actor may know of the case, also without a broken glass; one statement."""
     return Case.objects.visible_to(actor.without_glass()).filter(pk=case_id).exists()
+
+
+def may_know(actor: Actor, case: Case) -> bool:
+    """Whether the actor may know of this case; no statement where their role says so."""
+    if case.restricted_at is None and can(actor, Right.SEE_DIARY):
+        return True
+    return Case.objects.visible_to(actor).filter(pk=case.pk).exists()
 
 
 def team(case: Case) -> list[CareRelation]:

@@ -39,6 +39,12 @@ def persons_at(actor: Actor, *, email: str) -> list[Person]:
     return list(Person.objects.visible_to(actor).select_related("key").found_by([digest]))
 
 
+def persons_called(actor: Actor, *, phone: str) -> list[Person]:
+    """Persons with this telephone number, as `clients.rules.contact` writes it."""
+    digest = keys.digest("phone", phone)
+    return list(Person.objects.visible_to(actor).select_related("key").found_by([digest]))
+
+
 def persons_of(case: Case) -> list[Person]:
     """The persons of a case who are still part of it, by their voice."""
     persons = Person.objects.select_related("key")

@@ -15,6 +15,11 @@ from practice.models import Answer, Appointment, Attendance
 IN_LIST: Final = "diary.read"
 ON_PAGE: Final = "appointment.read"
 TO_BOOK: Final = "person.read"
+# A line in the list of cases; a case's own page.
+IN_CASELOAD: Final = "caseload.read"
+ON_CASE: Final = "case.read"
+# A line in the report of who looked.
+IN_REPORT: Final = "access.read"
 
 
 def in_list(*, attendances: Iterable[Attendance], by: Actor, now: datetime) -> None:
@@ -47,3 +52,36 @@ def to_book(*, case: Case | None, persons: Iterable[Person], by: Actor, now: dat
     """Persons of a case were shown to book for them. One statement."""
     case_id: UUID | None = case.pk if case else None
     audit.record_reads(verb=TO_BOOK, persons=[(one.pk, case_id) for one in persons], by=by, now=now)
+
+
+def in_caseload(*, persons: Iterable[tuple[UUID, UUID]], by: Actor, now: datetime) -> None:
+    """These persons, each with their case, stood in a list of cases. One statement."""
+    audit.record_reads(verb=IN_CASELOAD, persons=persons, by=by, now=now)
+
+
+def on_case(
+    *,
+    case: Case,
+    persons: Iterable[Person],
+    answers: Iterable[Answer],
+    by: Actor,
+    now: datetime,
+) -> None:
+    """A case's own page was shown, with these answers. One statement."""
+    written = Counter(one.attendance.person_id for one in answers)
+    shown = list(persons)
+    audit.record_reads(
+        verb=ON_CASE,
+        persons=[(one.pk, case.pk) for one in shown],
+        subject=("case", case.pk),
+        details={one.pk: {"answers": written[one.pk]} for one in shown},
+        by=by,
+        now=now,
+    )
+
+
+def in_access_report(
+    *, persons: Iterable[tuple[UUID, UUID | None]], by: Actor, now: datetime
+) -> None:
+    """These persons, each with their case, stood in the report of who looked. One statement."""
+    audit.record_reads(verb=IN_REPORT, persons=persons, by=by, now=now)

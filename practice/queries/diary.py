@@ -7,11 +7,11 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from clients.models import AuditEntry, Case, Member, Message, Person, SafeContact
-from clients.rules.actors import Actor
-from clients.rules.permissions import Right, can
+from clients.rules.actors import COUNSELOR, Actor
+from clients.rules.permissions import Right, can, can_keep_diary
 from practice.models import (
     Answer,
     Appointment,
@@ -52,10 +52,27 @@ def _with_people(found: QuerySet[Appointment]) -> QuerySet[Appointment]:
     )
 
 
-def counselors(actor: Actor) -> list[Counselor]:
-    """Whose diary this member keeps: everybody's, or their own; one statement."""
+def seen_counselors(actor: Actor) -> list[Counselor]:
+    """Whose appointments this member may see, as a list to choose from; one statement.
+
+    Everybody's, or one's own and those of the counselors with whom one shares a case.
+    """
     found = Counselor.objects.public().select_related("member").order_by("slug")
-    return list(found if can(actor, Right.SEE_DIARY) else found.filter(member=actor.id))
+    if can(actor, Right.SEE_DIARY):
+        return list(found)
+    shared = Case.objects.visible_to(actor).values("counselor")
+    return list(found.filter(Q(member=actor.id) | Q(member__in=shared)))
+
+
+def kept_counselors(actor: Actor) -> list[Counselor]:
+    """In whose diary this member books and moves; one statement."""
+    found = Counselor.objects.public().select_related("member").order_by("slug")
+    return [one for one in found if can_keep_diary(actor, one.member_id)]
+
+
+def books(actor: Actor) -> bool:
+    """Whether this member books in any diary at all, by their roles; no statement."""
+    return COUNSELOR in actor.roles or can(actor, Right.KEEP_DIARY)
 
 
 def between(
@@ -231,6 +248,21 @@ def overlapping(
         Appointment.objects.visible_to(actor).in_the_way_of(low, high).filter(counselor=counselor)
     )
     return list(_with_people(found).order_by("period", "pk"))
+
+
+def busy(
+    counselor: Counselor, low: datetime, high: datetime, shown: Iterable[UUID], now: datetime
+) -> list[DateTimeTZRange]:
+    """What else is in the way, as times alone: who it is isn't for this member; one statement.
+
+    A time that a visitor holds looks the same as an appointment of a restricted client.
+    """
+    found = (
+        Appointment.objects.in_the_way_of(low, high)
+        .filter(Q(held_until__isnull=True) | Q(held_until__gt=now), counselor=counselor)
+        .exclude(pk__in=list(shown))
+    )
+    return list(found.order_by("period").values_list("period", flat=True))
 
 
 def case(actor: Actor, pk: UUID) -> Case | None:

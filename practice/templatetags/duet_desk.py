@@ -3,9 +3,39 @@
 from django import template
 from django.utils.translation import gettext as _
 
+from clients.rules.actors import Actor
+from practice.queries import diary
 from practice.queries.diary import Happened
 
 register = template.Library()
+
+
+@register.filter
+def books(actor: Actor | str) -> bool:
+    """Whether a member books in any diary: their own, or everybody's; pages without one say so."""
+    return diary.books(actor) if isinstance(actor, Actor) else True
+
+
+@register.filter
+def case_words(state: str) -> str:
+    """Where a case stands."""
+    return {
+        "enquiry": _("enquiry"),
+        "active": _("in care"),
+        "paused": _("paused"),
+        "closed": _("closed"),
+    }.get(state, state)
+
+
+@register.filter
+def care_words(kind: str) -> str:
+    """As what somebody has to do with a case."""
+    return {
+        "counselor": _("counselor"),
+        "co_counselor": _("co-counselor"),
+        "supervisor": _("supervisor"),
+        "named": _("named: may know of it, reads nothing"),
+    }.get(kind, kind)
 
 
 @register.filter

@@ -15,18 +15,20 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from clients import doors
 from clients.doors import MemberRequest
+from clients.rules.permissions import NotPermitted
 from practice.actions import booking, reads
 from practice.forms import desk as forms
 from practice.models import Appointment, Attendance
 from practice.queries import diary
 from practice.rules import cancellation
 from practice.templatetags import duet_times
-from practice.views.desk import Row, find, may_ask_in_person, the_practice
+from practice.views.desk import Row, allowed, find, glass_of, the_practice
 
 _AGAIN = gettext_lazy("Please press the button once more.")
 
 
 @doors.desk
+@doors.about("appointment")
 @require_safe
 def appointment(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Everything about one appointment. Looking is put on record, with the answers or without."""
@@ -63,7 +65,8 @@ def _appointment_page(
         ],
         "consents": diary.consents(found),
         "history": diary.history(found),
-        "may_ask": may_ask_in_person(request.actor),
+        "may": allowed(request.actor, found),
+        "glass": glass_of(request.actor, found.case_id, now),
         "takes_place": found.state in Appointment.TAKES_PLACE and found.ends_at > now,
         "can_close": found.starts_at <= now
         and found.state not in (Appointment.State.CANCELLED, Appointment.State.REQUESTED),
@@ -90,6 +93,7 @@ def not_allowed() -> str:
 
 
 @doors.desk
+@doors.about("appointment")
 @require_POST
 def accept(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Accept a booking request."""
@@ -105,16 +109,21 @@ def accept(request: MemberRequest, pk: UUID) -> HttpResponse:
 
 
 @doors.desk
+@doors.about("appointment")
 @require_http_methods(["GET", "HEAD", "POST"])
 def cancel(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Ask once more, then cancel the whole appointment or decline the request."""
     now, found = timezone.now(), find(request, pk)
+    may = allowed(request.actor, found)
+    if not (may.answer if found.state == Appointment.State.REQUESTED else may.keep):
+        raise NotPermitted
     if request.method != "POST":
         reads.on_page(appointment=found, by=request.actor, now=now)
         context = {
             "practice": the_practice(),
             "row": Row(found, tuple(found.attendances.all())),
             "appointment": found,
+            "glass": glass_of(request.actor, found.case_id, now),
             "zone": found.counselor.zone,
             "zone_label": duet_times.zone_words(found.counselor.zone),
         }
@@ -136,6 +145,7 @@ def say(request: MemberRequest, sentence: str, changed: booking.Changed) -> None
 
 
 @doors.desk
+@doors.about("appointment")
 @require_POST
 def close(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Put down afterwards whether it took place."""
@@ -153,12 +163,13 @@ def close(request: MemberRequest, pk: UUID) -> HttpResponse:
 
 
 @doors.desk
+@doors.about("attendance")
 @require_POST
 def open_gate(request: MemberRequest, pk: UUID) -> HttpResponse:
     """A clinician asked the partner in person: they are written to from now on."""
     now = timezone.now()
     attendance = diary.attendance(request.actor, pk)
-    if attendance is None or not may_ask_in_person(request.actor):
+    if attendance is None:
         raise Http404
     found = find(request, attendance.appointment_id)
     if not forms.Answered(request.POST).is_valid():

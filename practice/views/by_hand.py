@@ -18,7 +18,9 @@ from clients import doors
 from clients.doors import MemberRequest
 from clients.forms import fields
 from clients.models import Case, Person
-from clients.queries import people
+from clients.queries import care, people
+from clients.rules.actors import Actor
+from clients.rules.permissions import NotPermitted, Right, can, can_say_asked
 from practice.actions import booking, reads
 from practice.actions.guard import SlotTaken
 from practice.forms import desk as forms
@@ -29,7 +31,7 @@ from practice.rules import cancellation
 from practice.templatetags import duet_times
 from practice.views import persons, times
 from practice.views.appointment import not_allowed, refused, say, to_page
-from practice.views.desk import Row, find, may_ask_in_person, rows_of, the_practice
+from practice.views.desk import Row, allowed, find, glass_of, rows_of, the_practice
 
 _read_or_send = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -38,10 +40,13 @@ _read_or_send = require_http_methods(["GET", "HEAD", "POST"])
 
 
 @doors.desk
+@doors.about("appointment")
 @_read_or_send
 def move(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Another time with the same counselor: an open one, or any one with a reason."""
     now, found = timezone.now(), find(request, pk)
+    if not allowed(request.actor, found).keep:
+        raise NotPermitted
     zone = found.counselor.zone
     if request.method != "POST":
         return _move_page(request, found, forms.ByHand(zone=zone), now)
@@ -65,7 +70,7 @@ def move(request: MemberRequest, pk: UUID) -> HttpResponse:
             appointment=found, start=start, beside=beside, by=request.actor, now=now
         )
     except SlotTaken:
-        conflicts = _conflicts(request, found.service, found.counselor, start, but=found)
+        conflicts = _conflicts(request, found.service, found.counselor, start, now, but=found)
         return _move_page(
             request, found, by_hand, now, notice=_taken(), conflicts=conflicts, status=409
         )
@@ -90,20 +95,31 @@ def _not_offered() -> str:
     return _("That isn't one of the offered times. To book it all the same, say why.")
 
 
+@dataclass(frozen=True, slots=True)
+class Conflicts:
+    """What lies in the way: the rows that this member sees, and times that are only busy."""
+
+    rows: list[Row]
+    busy: list[tuple[datetime, datetime]]
+
+
 def _conflicts(
     request: MemberRequest,
     service: Service,
     counselor: Counselor,
     start: datetime,
+    now: datetime,
     but: Appointment | None = None,
-) -> list[Row]:
+) -> Conflicts:
     low = start - timedelta(minutes=service.buffer_before)
     high = start + timedelta(minutes=service.minutes + service.buffer_after)
     found = diary.overlapping(request.actor, counselor, low, high)
+    known = {one.pk for one in found} | ({but.pk} if but else set())
     rows = rows_of(one for one in found if but is None or one.pk != but.pk)
     shown = [part for row in rows for part in row.attendances]
     reads.in_list(attendances=shown, by=request.actor, now=timezone.now())
-    return rows
+    busy = diary.busy(counselor, low, high, known, now)
+    return Conflicts(rows, [(one.lower, one.upper) for one in busy])
 
 
 def _move_page(
@@ -113,7 +129,7 @@ def _move_page(
     now: datetime,
     *,
     notice: str = "",
-    conflicts: list[Row] | None = None,
+    conflicts: Conflicts | None = None,
     status: int = 200,
 ) -> HttpResponse:
     zone = found.counselor.zone
@@ -123,6 +139,7 @@ def _move_page(
         "practice": the_practice(),
         "appointment": found,
         "row": Row(found, tuple(found.attendances.all())),
+        "glass": glass_of(request.actor, found.case_id, now),
         "form": form,
         "notice": notice,
         "conflicts": conflicts,
@@ -203,6 +220,7 @@ class Hand:
 
 
 @doors.desk
+@doors.about("appointment")
 @_read_or_send
 def book(request: MemberRequest) -> HttpResponse:
     """Book for somebody: at an open time, at another one with a reason, or over one knowingly."""
@@ -234,7 +252,7 @@ def book(request: MemberRequest) -> HttpResponse:
             now=now,
         )
     except SlotTaken:
-        conflicts = _conflicts(request, hand.service, hand.counselor, start)
+        conflicts = _conflicts(request, hand.service, hand.counselor, start, now)
         return _book_page(
             request, hand, form, now, notice=_taken(), conflicts=conflicts, status=409
         )
@@ -247,7 +265,7 @@ def book(request: MemberRequest) -> HttpResponse:
 def _hand(request: MemberRequest, sent: Any) -> Hand | None:
     """What is to be booked, out of an address or a form; None while it isn't settled.
 
-    Refuses (404) a case that isn't theirs to see.
+    Refuses (404) a case that isn't theirs to see, (NotPermitted) one that they don't book for.
     """
     where = forms.Where({name: sent.get(name, "") for name in ("service", "counselor", "case")})
     where.is_valid()
@@ -255,7 +273,9 @@ def _hand(request: MemberRequest, sent: Any) -> Hand | None:
     case = diary.case(request.actor, case_id) if case_id else None
     if sent.get("case") and case is None:
         raise Http404
-    mine = {one.pk for one in diary.counselors(request.actor)}
+    mine = {one.pk for one in _kept(request.actor)}
+    if case and not may_book_for(request.actor, case):
+        raise NotPermitted
     chosen = next(
         (
             offer
@@ -272,9 +292,21 @@ def _hand(request: MemberRequest, sent: Any) -> Hand | None:
     return Hand(the_practice(), chosen.service, chosen.counselor, case, known)
 
 
+def _kept(actor: Actor) -> list[Counselor]:
+    """In whose diary there is to book. Refuses (NotPermitted) who books in none."""
+    if not diary.books(actor):
+        raise NotPermitted
+    return diary.kept_counselors(actor)
+
+
+def may_book_for(actor: Actor, case: Case) -> bool:
+    """Whether this member books for those of a case that they may know of."""
+    return can(actor, Right.KEEP_DIARY) or care.counsels(actor, case)
+
+
 def _choose(request: MemberRequest, *, status: int) -> HttpResponse:
     """First of all: which service, in whose diary."""
-    mine = {one.pk for one in diary.counselors(request.actor)}
+    mine = {one.pk for one in _kept(request.actor)}
     offered = [offer for offer in diary.offered() if offer.counselor_id in mine]
     sent = request.POST if request.method == "POST" else request.GET
     context = {
@@ -301,7 +333,7 @@ def _hand_form(request: MemberRequest, hand: Hand, data: Any) -> forms.ByHand:
         data,
         zone=zone,
         of=hand.service,
-        may_ask=may_ask_in_person(request.actor),
+        may_ask=can_say_asked(request.actor, hand.counselor.member_id),
         region=hand.practice.region,
         zones=list(duet_times.zone_choices()),
         initial=initial
@@ -329,7 +361,7 @@ def _book_page(
     now: datetime,
     *,
     notice: str = "",
-    conflicts: list[Row] | None = None,
+    conflicts: Conflicts | None = None,
     status: int = 200,
 ) -> HttpResponse:
     here = reverse("practice:desk-book")
@@ -340,6 +372,7 @@ def _book_page(
         "service": hand.service,
         "counselor": hand.counselor,
         "case": hand.case,
+        "glass": glass_of(request.actor, hand.case.pk, now) if hand.case else None,
         "persons": hand.known,
         "kept": list(hand.kept.items()),
         "change_url": f"{here}?{urlencode({'case': str(hand.case.pk)})}" if hand.case else here,

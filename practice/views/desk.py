@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
@@ -13,7 +13,11 @@ from django.views.decorators.http import require_safe
 
 from clients import doors
 from clients.doors import MemberRequest
-from clients.rules.actors import ADMIN, COUNSELOR, Actor
+from clients.models import BreakGlass
+from clients.queries import care
+from clients.rules import permissions
+from clients.rules.actors import Actor
+from clients.rules.permissions import Right, can
 from practice.actions import reads
 from practice.models import Appointment, Attendance, Counselor, Practice
 from practice.queries import diary, pages
@@ -39,9 +43,42 @@ def find(request: MemberRequest, pk: UUID) -> Appointment:
     return found
 
 
-def may_ask_in_person(actor: Actor) -> bool:
-    """Whether this member may say that a partner was asked in person: a clinician's word."""
-    return bool(actor.roles & {ADMIN, COUNSELOR})
+def glass_of(actor: Actor, case_id: UUID | None, now: datetime) -> BreakGlass | None:
+    """What every page of a case says while this member reads it through the broken glass."""
+    return care.glass(actor, case_id, now) if case_id else None
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What this member may do with an appointment, as the actions would have it."""
+
+    keep: bool
+    answer: bool
+    ask: bool
+    book_again: bool
+    see_contact: bool
+    see_case: bool
+
+
+def allowed(actor: Actor, found: Appointment) -> Allowed:
+    """One or two statements for who sees it by their relation to its case, none for the desk."""
+    owner, case = found.counselor.member_id, found.case
+    if case is None:
+        raise ValueError("What is booked has a case.")
+    # What is seen only through the broken glass is read, and nothing else.
+    knows = case.pk not in actor.opened or care.knows_of(actor, case.pk)
+    keep = knows and permissions.can_keep_diary(actor, owner)
+    in_every_diary = can(actor, Right.KEEP_DIARY)
+    return Allowed(
+        keep=keep,
+        answer=knows and permissions.can_answer_requests(actor, owner),
+        ask=knows and permissions.can_say_asked(actor, owner),
+        book_again=knows and (in_every_diary or care.counsels(actor, case)),
+        see_contact=keep
+        or permissions.can_see_contact(actor, opened=False)
+        or care.is_open(actor, case),
+        see_case=care.may_know(actor, case),
+    )
 
 
 # --- today ---------------------------------------------------------------------------------------
@@ -84,14 +121,15 @@ def rows_of(found: Iterable[Appointment]) -> list[Row]:
 
 
 @doors.desk
+@doors.about("appointment")
 @require_safe
 def today(request: MemberRequest) -> HttpResponse:
     """What needs somebody now, and the appointments of today and the coming seven days."""
     now = timezone.now()
     practice = the_practice()
-    all_counselors = diary.counselors(request.actor)
+    all_counselors = diary.seen_counselors(request.actor)
     chosen = _chosen(all_counselors, request.GET.get("counselor", ""))
-    zone = chosen.zone if chosen else practice.zone
+    zone = _zone(request.actor, all_counselors, chosen) or practice.zone
     first = duet_times.local(now, zone).date()
     edges = (
         wall.instant(wall.first_minute(first, 0, zone)),
@@ -109,7 +147,8 @@ def today(request: MemberRequest) -> HttpResponse:
         "section": "today",
         "counselors": all_counselors if len(all_counselors) > 1 else [],
         "counselor": chosen,
-        "shows_everybody": chosen is None,
+        "shows_everybody": chosen is None and len(all_counselors) > 1,
+        "may_book": diary.books(request.actor),
         "zone": zone,
         "zone_label": duet_times.zone_words(zone),
         "days": _days(shown, first, zone),
@@ -125,10 +164,15 @@ def today(request: MemberRequest) -> HttpResponse:
 
 
 def _chosen(counselors: list[Counselor], slug: str) -> Counselor | None:
-    """The counselor filtered by; whoever keeps one diary only is always at that one."""
-    if len(counselors) == 1:
-        return counselors[0]
+    """The counselor filtered by."""
     return next((one for one in counselors if one.slug == slug), None)
+
+
+def _zone(actor: Actor, counselors: list[Counselor], chosen: Counselor | None) -> str:
+    """The clock of whose diary it is; a counselor's own, until they choose another."""
+    if chosen is None and not can(actor, Right.SEE_DIARY):
+        chosen = next((one for one in counselors if one.member_id == actor.id), None)
+    return chosen.zone if chosen else ""
 
 
 def _days(shown: diary.Shown[Appointment], first: date, zone: str) -> list[dict[str, object]]:

@@ -6,8 +6,12 @@ from datetime import datetime
 import pytest
 from django.utils import timezone
 
-from practice.models import Counselor, Practice, Service
+from clients.models import Case, Member
+from practice.models import Answer, Appointment, Counselor, Practice, Question, Service
 from tests import factories as make
+
+# Stands in what clients wrote.
+WORDS = "kittiwake"
 
 SetClock = Callable[[datetime], None]
 
@@ -39,3 +43,40 @@ def iris(practice: Practice) -> Counselor:
 @pytest.fixture
 def talk(iris: Counselor) -> Service:
     return make.service(counselors=[iris])
+
+
+@pytest.fixture
+def olive(practice: Practice) -> Member:
+    """She runs the practice."""
+    return make.admin()
+
+
+@pytest.fixture
+def theo(practice: Practice, talk: Service) -> Counselor:
+    """He offers what Iris offers."""
+    theo = make.counselor("theo")
+    talk.counselors.add(theo)
+    return theo
+
+
+@pytest.fixture
+def couple(iris: Counselor, talk: Service) -> Appointment:
+    """Ana and Ben come to Iris; Ana has written something to whoever reviews, and to Iris."""
+    row = make.appointment(iris, talk, make.ana(), make.ben(), start=make.at(1, "10:00"))
+    booker = row.attendances.get(role="booker")
+    for audience in ("staff", "counselor"):
+        question = Question.objects.create(service=talk, slug=audience, label="What brings you?")
+        Answer.objects.create(
+            attendance=booker,
+            question=question,
+            text=f"{WORDS} for {audience}",
+            audience=audience,
+        )
+    return row
+
+
+@pytest.fixture
+def case(couple: Appointment) -> Case:
+    """Ana's and Ben's."""
+    assert couple.case is not None
+    return couple.case

@@ -218,7 +218,7 @@ def test_a_clinician_opens_the_gate(own: Client, staff: Client, couple: Appointm
     ben = couple.attendances.get(role="partner")
     gate = f"/desk/attendances/{ben.pk}/open-gate/"
     assert "I asked them in person" not in walk.text(staff.get(address(couple)))
-    assert staff.post(gate).status_code == 404
+    assert staff.post(gate).status_code == 403
     assert "I asked them in person" in walk.text(own.get(address(couple)))
     assert own.get(gate).status_code == 405
     assert own.post(gate)["Location"] == address(couple)

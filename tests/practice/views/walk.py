@@ -8,6 +8,7 @@ from typing import Any
 from django.apps import apps
 from django.test import Client
 
+from clients.models import CareRelation, Case, Member
 from practice.models import Service
 from tests import factories as make
 
@@ -85,3 +86,13 @@ def domain_rows() -> dict[str, list[tuple[Any, ...]]]:
 
 def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(bytes(value) if isinstance(value, memoryview) else value for value in row)
+
+
+def case_page(case: Case, page: str = "") -> str:
+    """The address of a case's page, or of one below it."""
+    return f"/desk/cases/{case.pk}/{page}"
+
+
+def relate(case: Case, member: Member, kind: str) -> CareRelation:
+    """Let a member have to do with a case."""
+    return CareRelation.objects.create(case=case, member=member, kind=kind, since_at=make.NOW)
