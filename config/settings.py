@@ -365,12 +365,12 @@ CELERY_BEAT_SCHEDULE = {
     for name, seconds in {
         "practice.tasks.send_due": 30.0,
         "clients.tasks.seal_audit": 30.0,
-        "practice.tasks.expire_holds": 60.0,
-    }.items()
         "practice.tasks.tell_members": 30.0,
-}
+        "practice.tasks.expire_holds": 60.0,
         "clients.tasks.watch_reading": 600.0,
         "clients.tasks.report_access": 3600.0,
+    }.items()
+}
 
 # --- mail ------------------------------------------------------------------------------------
 
