@@ -510,7 +510,8 @@ def test_a_list_destroys_no_couples_and_no_index_key(couple: Appointment, own_fo
         for pk in DataKey.objects.exclude(purpose="person").values_list("pk", flat=True)
     ]
     (own_folder / "erased-keys.jsonl").write_text("\n".join(lines) + "\n")
-    assert "Listed: 2. Erased again: 0." in told("replay-erasures")
+    assert len(lines) >= 2
+    assert f"Listed: {len(lines)}. Erased again: 0." in told("replay-erasures")
     assert not DataKey.objects.filter(wrapped=None).exists()
 
 
