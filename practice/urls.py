@@ -10,6 +10,7 @@ from clients import doors
 from clients.api.endpoint import Endpoint, Unknown
 from practice.api import appointments, attendances, bookings, offered, schema
 from practice.views import (
+    access,
     appointment,
     attendance,
     booking,
@@ -20,6 +21,7 @@ from practice.views import (
     details,
     glass,
     leaving,
+    notices,
     person_code,
     public,
 )
@@ -132,6 +134,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="portal-passkey-remove",
     ),
     path("desk/", desk.today, name="desk"),
+    path("desk/notices/<uuid:pk>/seen/", notices.seen, name="desk-notice-seen"),
+    path("desk/access/", access.access, name="desk-access"),
     path("desk/book/", by_hand.book, name="desk-book"),
     path("desk/appointments/<uuid:pk>/", appointment.appointment, name="desk-appointment"),
     path("desk/appointments/<uuid:pk>/accept/", appointment.accept, name="desk-accept"),

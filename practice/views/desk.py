@@ -23,6 +23,7 @@ from practice.models import Appointment, Attendance, Counselor, Practice
 from practice.queries import diary, pages
 from practice.rules import wall
 from practice.templatetags import duet_times
+from practice.views import notices
 
 DAYS = 8
 
@@ -154,6 +155,7 @@ def today(request: MemberRequest) -> HttpResponse:
         "days": _days(shown, first, zone),
         "more": shown.more,
         "now": now,
+        "notices": notices.lines(request.actor),
         "requests": rows_of(asked.rows),
         "more_requests": asked.more,
         "gates": gates.rows,

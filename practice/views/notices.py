@@ -1,0 +1,53 @@
+"""What a member must be told: at the top of their desk, until they take note."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from clients import doors
+from clients.actions import notices as acts
+from clients.doors import MemberRequest
+from clients.queries import notices, reading
+from clients.queries.notices import Told
+from clients.rules.actors import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One notice: its sentence goes by the kind, and the link leads to what it is about."""
+
+    id: UUID
+    kind: str
+    at: datetime
+    url: str
+
+
+def lines(actor: Actor) -> list[Line]:
+    """What this member has not taken note of yet; one statement."""
+    return [Line(one.id, one.kind, one.made_at, _url(one)) for one in notices.unseen(actor)]
+
+
+def _url(told: Told) -> str:
+    if told.case_id:
+        return reverse("practice:desk-case", args=[told.case_id])
+    access = reverse("practice:desk-access")
+    if told.subject_kind == "week":
+        monday = reading.monday_of(told.subject_id)
+        return f"{access}?week={monday.isoformat()}" if monday else access
+    return f"{access}#unusual" if told.kind == "unusual_reading" else ""
+
+
+@doors.desk
+@doors.about("notice")
+@require_POST
+def seen(request: MemberRequest, pk: UUID) -> HttpResponse:
+    """Take note of one of one's own notices. Refuses (404) another's, and one that is gone."""
+    if not acts.seen(notice_id=pk, by=request.actor, now=timezone.now()):
+        raise Http404
+    return redirect("practice:desk")
