@@ -5,6 +5,7 @@ Nothing else suffers: the list that it stands in is there, with everybody else's
 
 import json
 import logging
+import re
 import tomllib
 from datetime import timedelta
 from io import StringIO
@@ -143,6 +144,14 @@ def test_without_the_guard_the_page_would_fail(
     flip(Person.objects.get(attendances__appointment=couple, attendances__role="booker"), "name")
     with pytest.raises(Unreadable):
         desk.get("/desk/")
+
+
+def test_templates_show_what_is_sealed_in_the_way_that_cannot_fail() -> None:
+    bare = re.compile(r"\bperson\.(?:name|email|phone)\b|\banswer\.text\b|\.cancel_reason\b")
+    texts = {path: path.read_text() for path in (ROOT / "templates").rglob("*.html")}
+    assert [path.name for path, text in texts.items() if bare.search(text)] == []
+    assert bare.search("{{ one.person.name }}")  # the control
+    assert not bare.search("{{ one.person.shown_name }}")
 
 
 # --- named by the auditor ------------------------------------------------------------------------
