@@ -13,6 +13,7 @@ from clients.actions import people
 from clients.models import (
     AuditEntry,
     BlindIndex,
+    CareRelation,
     Case,
     Couple,
     CoupleMember,
@@ -41,6 +42,7 @@ _ORDER: Final = (
     Couple,
     CoupleMember,
     Case,
+    CareRelation,
     Appointment,
     Attendance,
     Answer,
@@ -164,9 +166,15 @@ class Writer:
             state=draft.state,
             opened_at=opened,
             closed_at=over if closed else None,
+            restricted_at=opened if draft.number == cast.RESTRICTED else None,
         )
         self._add(case)
         self._entry("case", case, case_id=case.pk)
+        for username, kind in cast.CARE.get(draft.number, ()):
+            member = self._setting.members[username]
+            relation = CareRelation(case=case, member=member, kind=kind, since_at=opened)
+            self._add(relation)
+            self._entry("care", relation, case_id=case.pk)
         return case
 
     def _visit(

@@ -7,7 +7,7 @@ lie in the range that is kept for stories (555-01xx).
 from dataclasses import dataclass
 from typing import Final
 
-from clients.rules.actors import ADMIN, COUNSELOR, FRONT_DESK
+from clients.rules.actors import ADMIN, COUNSELOR, FRONT_DESK, REVIEWER, SUPERVISOR
 from practice.rules.slots import Weekly
 
 PRACTICE_ZONE: Final = "America/New_York"
@@ -65,10 +65,22 @@ def _days(days: str, *openings: tuple[int, int]) -> tuple[tuple[int, int, int], 
 MEMBERS: Final = (
     MemberCard("olive", "Olive Netherbrook", ADMIN, "olive-keeps-the-lantern"),
     MemberCard("sam", "Sam Copperfold", FRONT_DESK, "sam-opens-the-door"),
+    MemberCard("rita", "Rita Fennelworth", REVIEWER, "rita-reads-the-letters"),
+    MemberCard("uma", "Uma Stillwater", SUPERVISOR, "uma-listens-from-afar"),
     MemberCard("iris", "Iris Lanternfield", COUNSELOR, "iris-waters-the-ferns"),
     MemberCard("theo", "Theo Brooksong", COUNSELOR, "theo-winds-the-clock"),
     MemberCard("lucia", "Lucía Piedrasol", COUNSELOR, "lucia-pours-the-tea"),
 )
+
+# Who besides its counselor has to do with a case, and as what: by the case's number.
+CARE: Final = {
+    0: (("uma", "supervisor"),),
+    3: (("theo", "co_counselor"),),
+    4: (("uma", "supervisor"),),
+    8: (("sam", "named"),),
+}
+# The one case that nobody knows of but Lucía, and Sam who is named for it.
+RESTRICTED: Final = 8
 
 ROOMS: Final = (("garden-room", "Garden room"), ("corner-room", "Corner room"))
 

@@ -34,9 +34,10 @@ _REMINDERS: Final = (48 * 60, 2 * 60)
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What the cases need: counselors in the diary's order, services and questions by slug."""
+    """What the cases need: counselors in the diary's order, members, services and more by name."""
 
     practice: Practice
+    members: dict[str, Member]
     counselors: list[Counselor]
     services: dict[str, Service]
     questions: dict[str, list[Question]]
@@ -58,15 +59,15 @@ def set_up(diary: Diary, now: datetime) -> Setting:
         phone="+1 201 555 0100",
     )
     rooms = {slug: Room.objects.create(slug=slug, name=name) for slug, name in cast.ROOMS}
-    _members(diary)
-    counselors = _counselors(diary, rooms)
+    members = _members(diary)
+    counselors = _counselors(diary, rooms, members)
     services = _services(counselors)
     questions, consents = _questions(services), _consents(services, now)
     ReminderRule.objects.bulk_create(ReminderRule(minutes_before=lead) for lead in _REMINDERS)
-    return Setting(practice, counselors, services, questions, consents)
+    return Setting(practice, members, counselors, services, questions, consents)
 
 
-def _members(diary: Diary) -> None:
+def _members(diary: Diary) -> dict[str, Member]:
     """Those who sign in, with their passwords; a large practice's further ones have none."""
     users = get_user_model().objects
     passwords = {card.username: card.password for card in cast.MEMBERS}
@@ -76,16 +77,16 @@ def _members(diary: Diary) -> None:
         users.model(username=username, password=make_password(passwords.get(username)))
         for username in cards
     )
-    Member.objects.bulk_create(
+    rows = Member.objects.bulk_create(
         Member(user=user, name=cards[user.get_username()][0], roles=[cards[user.get_username()][1]])
         for user in made
     )
+    return {row.user.get_username(): row for row in rows}
 
 
-def _counselors(diary: Diary, rooms: dict[str, Room]) -> list[Counselor]:
-    members = {
-        member.user.get_username(): member for member in Member.objects.select_related("user")
-    }
+def _counselors(
+    diary: Diary, rooms: dict[str, Room], members: dict[str, Member]
+) -> list[Counselor]:
     counselors = Counselor.objects.bulk_create(
         Counselor(
             member=members[card.slug],

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from clients.actions import audit
-from clients.models import AuditEntry, Case, Message, Person
+from clients.models import AuditEntry, Case, Member, Message, Person
 from clients.queries import people
 from clients.rules import contact
-from clients.rules.actors import Actor
+from clients.rules.actors import ROLES, Actor
 from practice.demo import drawing, loading, sign_ins
 from practice.demo.drawing import Visit
 from practice.management.commands import demo
@@ -333,4 +333,22 @@ def test_the_printed_passwords_sign_in() -> None:
         assert re.search(rf"{username} +{password} +{role}", out.getvalue())
         assert user.duet_member.roles == [role]
         roles.append(role)
-    assert sorted(roles) == ["admin", "counselor", "counselor", "counselor", "front_desk"]
+    assert set(roles) == set(ROLES)
+    assert roles.count("counselor") == 3
+
+
+@pytest.mark.django_db
+def test_every_role_has_something_to_see() -> None:
+    load()
+    seen = {}
+    for username, _, _ in sign_ins():
+        actor = Member.objects.get(user__username=username).as_actor()
+        known, opened = Case.objects.visible_to(actor), Case.objects.opened_to(actor)
+        seen[username] = (known.count(), opened.count())
+    restricted = Case.objects.get(restricted_at__isnull=False)
+    assert restricted.counselor is not None
+    assert restricted.counselor.user.username == "lucia"
+    assert seen["olive"] == seen["rita"] == (39, 0)
+    assert seen["sam"] == (40, 0), "he is named for the restricted one"
+    assert seen["uma"] == (2, 2)
+    assert seen["theo"][1] > Case.objects.filter(counselor__user__username="theo").count()
