@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from clients.actions import audit
+from clients.management import progress
 from clients.models import AuditEntry, Case, Member, Message, Person
 from clients.queries import people
 from clients.rules import contact
 from clients.rules.actors import ROLES, Actor
 from practice.demo import drawing, loading, sign_ins
 from practice.demo.drawing import Visit
-from practice.management.commands import demo
 from practice.models import Appointment, Attendance, Counselor, Practice, Service
 from practice.queries import invariants, offers
 from practice.rules import wall
@@ -294,7 +294,7 @@ def test_on_a_terminal_a_bar_grows_until_all_is_loaded() -> None:
 def test_elsewhere_a_line_comes_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = count(0, 6)
     clock = SimpleNamespace(monotonic=lambda: float(next(seconds)))
-    monkeypatch.setattr(demo, "time", clock)
+    monkeypatch.setattr(progress, "time", clock)
     shown = StringIO()
     call_command("demo", "--cases", "300", stderr=shown, stdout=StringIO())
     assert shown.getvalue() == "250 of 300 cases\n"
