@@ -8,8 +8,9 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 
 # Pages of ours ask for none of these, and nothing that got into one shall either.
+# Only names that browsers know: Chromium says an error of others on every page (`bluetooth`).
 _NOTHING_OF = (
-    *("accelerometer", "autoplay", "bluetooth", "camera", "display-capture", "encrypted-media"),
+    *("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media"),
     *("fullscreen", "geolocation", "gyroscope", "hid", "idle-detection", "local-fonts"),
     *("magnetometer", "microphone", "midi", "payment", "picture-in-picture", "screen-wake-lock"),
     *("serial", "sync-xhr", "usb", "window-management", "xr-spatial-tracking"),
