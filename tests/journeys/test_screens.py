@@ -10,8 +10,9 @@ from django.template.loader import render_to_string
 from playwright.sync_api import Route, expect
 from pytest_django import Settings
 
+from clients.actions import care
 from practice.actions import booking
-from practice.models import Appointment, Attendance, Service
+from practice.models import Answer, Appointment, Attendance, Question, Service
 from tests import factories as make
 from tests.journeys import steps
 from tests.journeys.conftest import Clock, House, OpenBrowser
@@ -256,7 +257,7 @@ def test_screens_of_the_desk(
         state=Appointment.State.REQUESTED,
     )
     make.message(couple.attendances.get(role="booker"), state="failed", reason="550")
-    make.owner("olive")
+    make.admin("olive")
     steps.sign_in(page, "olive")
     look.at(page, "desk")
     by_hand = "/desk/book/?service=couple-session&counselor=iris"
@@ -282,3 +283,78 @@ def test_screens_of_the_desk(
     look.at(page, "desk, move, taken")
     page.get_by_role("button", name="Sign out").click()
     look.at(page, "signed out")
+
+
+def test_screens_of_cases(
+    open_browser: OpenBrowser, house: House, clock: Clock, look: Look
+) -> None:
+    page = open_browser()
+    make.admin("olive")
+    steps.sign_in(page, "olive")
+    page.goto("/desk/cases/")
+    look.at(page, "cases, none")
+    couple = make.appointment(
+        house.iris, house.talk, make.ana(name=LONG), make.chris(), start=make.at(1, "11:00")
+    )
+    case = couple.case
+    assert case is not None
+    question = Question.objects.get(slug="what")
+    Answer.objects.create(
+        attendance=couple.attendances.get(role="booker"),
+        question=question,
+        text="Who does the dishes, again.\nAnd who says so.",
+        audience="staff",
+    )
+    make.appointment(house.iris, house.talk, case=case, start=make.at(-6, "11:00"), state="done")
+    make.appointment(house.jonas, house.both, make.ben(), make.dana(), start=make.at(2, "05:00"))
+    make.case(make.dana(name="Dana Dogwood"))
+    for name, kind in (("uma", "supervisor"), ("sam", "named")):
+        member = make.member(name, roles=["supervisor" if kind == "supervisor" else "front_desk"])
+        care.relate(case=case, member=member, kind=kind, by=make.SYSTEM, now=make.NOW)
+    here = f"/desk/cases/{case.pk}/"
+    for name, path in {
+        "cases, all": "/desk/cases/",
+        "cases, mine": "/desk/cases/?show=mine",
+        "case, its diary alone": here,
+        "case, who cares": f"{here}care/",
+        "case, restrict": f"{here}restrict/",
+        "case, open": f"{here}open/",
+    }.items():
+        page.goto(path)
+        look.at(page, name)
+    page.locator("[name=reason]").fill("why not")
+    page.get_by_role("button", name="Open it, and tell the counselor").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    look.at(page, "case, open, with errors")
+    page.locator("[name=reason]").fill("Iris is ill, and she called in distress.")
+    page.get_by_role("button", name="Open it, and tell the counselor").click()
+    expect(page.locator("main")).to_contain_text("your reason is on record")
+    look.at(page, "case, through the glass")
+    page.goto(f"/desk/appointments/{couple.pk}/")
+    look.at(page, "desk, an appointment through the glass")
+    page.goto("/desk/cases/")
+    page.keyboard.press("/")
+    page.keyboard.type("dana")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("Dana Dogwood")
+    look.at(page, "cases, found")
+    page.locator("[name=q]").fill("nobody")
+    page.get_by_role("button", name="Find").click()
+    expect(page.locator("main")).to_contain_text("Nobody was found")
+    look.at(page, "cases, nobody found")
+    page.goto(f"{here}care/")
+    page.get_by_role("button", name="Add them").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    look.at(page, "case, who cares, with errors")
+    care.restrict(case=case, by=house.iris.member.as_actor(), now=make.NOW)
+    page.get_by_role("button", name="Sign out").click()
+    steps.sign_in(page, "iris")
+    look.at(page, "desk, of a counselor who must know something")
+    page.keyboard.press("g")
+    page.keyboard.press("c")
+    page.wait_for_url("**/desk/cases/")
+    look.at(page, "cases, of a counselor")
+    page.goto(here)
+    look.at(page, "case, in full")
+    page.goto(f"{here}care/")
+    look.at(page, "case, restricted, of its counselor")

@@ -260,7 +260,7 @@ def desk(server: Server, path: str, cookies: str) -> int:
 
 
 def signed_in(name: str) -> str:
-    user = get_user_model().objects.filter(username=name).first() or make.owner(name).user
+    user = get_user_model().objects.filter(username=name).first() or make.admin(name).user
     client = Client()
     client.force_login(user)
     return f"sessionid={client.cookies['sessionid'].value}"
