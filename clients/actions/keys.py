@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from clients.actions import audit
@@ -17,6 +17,10 @@ from clients.rules.envelope import KeyRefused, Keyring
 
 # Rows of one transaction: some milliseconds.
 _BATCH: Final = 500
+_UPDATE: Final = """
+UPDATE duet_clients_datakey k SET kek_id = %s, wrapped = new.wrapped
+  FROM unnest(%s::uuid[], %s::bytea[]) new(id, wrapped)
+ WHERE k.id = new.id"""
 
 Progress = Callable[[int, int], None]
 
@@ -42,11 +46,17 @@ def rotate(*, by: Actor, now: datetime, progress: Progress | None = None) -> Rot
     total = _waiting(to).count()
     run = _begin(to, total, by=by, now=now)
     done, damaged = 0, set[uuid.UUID]()
-    while batch := _lock_anew(to, beside=damaged):
+    after: uuid.UUID | None = None
+    while True:
+        batch = _lock_anew(to, after=after, beside=damaged)
+        if not batch and after is None:
+            break
+        # Once round, it looks from the beginning again: a process that was started before the new
+        # key came may have locked something with the old one meanwhile.
+        after = batch[-1].pk if batch else None
         damaged |= {row.pk for row in batch if row.kek_id != to}
         done += sum(row.kek_id == to for row in batch)
-        if progress:
-            # Somebody may have locked new ones with the old key meanwhile.
+        if progress and batch:
             progress(done, max(done, total))
     with transaction.atomic():
         audit.record(
@@ -81,13 +91,15 @@ def _begin(to: str, total: int, *, by: Actor, now: datetime) -> uuid.UUID:
 
 
 @transaction.atomic
-def _lock_anew(to: str, *, beside: Collection[uuid.UUID]) -> list[DataKey]:
+def _lock_anew(to: str, *, after: uuid.UUID | None, beside: Collection[uuid.UUID]) -> list[DataKey]:
     """Lock the next rows with the first key; those that don't open come back as they were.
 
     In order of id, so that a second run beside this one waits for it and never crosswise. The
     lock lets foreign keys be checked: a booking isn't held up.
     """
     found = _waiting(to).exclude(pk__in=beside).order_by("pk")
+    if after is not None:
+        found = found.filter(pk__gt=after)
     rows = list(found.select_for_update(no_key=True)[:_BATCH])
     opened = []
     for row in rows:
@@ -95,7 +107,8 @@ def _lock_anew(to: str, *, beside: Collection[uuid.UUID]) -> list[DataKey]:
             opened.append(row.fill(row.plain()))
         except KeyRefused:
             continue
-    DataKey.objects.bulk_update(opened, ["kek_id", "wrapped"])
+    with connection.cursor() as cursor:
+        cursor.execute(_UPDATE, [to, [row.pk for row in opened], [row.wrapped for row in opened]])
     return rows
 
 
