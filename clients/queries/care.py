@@ -57,10 +57,11 @@ def to_be_told(case: Case) -> list[Member]:
     return list(Member.objects.filter(concerned).order_by("pk"))
 
 
-def candidates() -> list[Member]:
-    """Every member with a role that a case may need, for an admin to choose from."""
+def candidates(case: Case) -> list[Member]:
+    """Whom an admin chooses from: every member with a role, but for the case's own counselor."""
     roles = [one for needed in ROLE_NEEDED.values() for one in needed]
-    return list(Member.objects.filter(roles__overlap=roles).order_by("name", "pk"))
+    found = Member.objects.filter(roles__overlap=roles).exclude(pk__in=[case.counselor_id])
+    return list(found.order_by("name", "pk"))
 
 
 def glass(actor: Actor, case_id: UUID, now: datetime) -> BreakGlass | None:

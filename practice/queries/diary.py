@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from clients.models import AuditEntry, Case, Member, Message, Person, SafeContact
 from clients.rules.actors import COUNSELOR, Actor
@@ -144,13 +144,17 @@ def trouble(actor: Actor, now: datetime, counselor: Counselor | None) -> list[Tr
     seen = Attendance.objects.visible_to(actor)
     if counselor:
         seen = seen.filter(appointment__counselor=counselor)
+    # Asked of each of these few rows; as a join it would read every appointment of the past.
+    mine = Subquery(seen.filter(pk=OuterRef("subject_id")).values("pk")[:1])
     messages = list(
-        Message.objects.filter(
+        Message.objects.alias(seen=mine)
+        .filter(
             subject_kind="attendance",
-            subject_id__in=seen.values("pk"),
+            seen__isnull=False,
             state__in=_TROUBLE,
             about_at__gt=now - timedelta(days=1),
-        ).order_by("about_at", "pk")[:_TROUBLE_SHOWN]
+        )
+        .order_by("about_at", "pk")[:_TROUBLE_SHOWN]
     )
     about = {
         one.pk: one

@@ -53,8 +53,7 @@ def _page(
         raise NotPermitted(Right.MANAGE_CARE)
     practice, now = the_practice(), timezone.now()
     zone = caseload.zone(found, practice.zone)
-    members = care.candidates()
-    counselor = {"counselor": str(found.counselor_id)} if found.counselor_id else None
+    members = care.candidates(found)
     context = {
         "practice": practice,
         "section": "cases",
@@ -64,7 +63,7 @@ def _page(
         "team": care.team(found),
         "may_manage": can(request.actor, Right.MANAGE_CARE),
         "is_closed": found.state == Case.State.CLOSED,
-        "assigned": assigned or Assigned(members=members, initial=counselor),
+        "assigned": assigned or Assigned(members=members),
         "related": related or Related(members=members),
         "refusal": refusal,
         "zone": zone,
@@ -89,7 +88,7 @@ def _refused(code: str) -> str:
 def assign(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Give the case to a counselor."""
     found = _find(request, pk)
-    form = Assigned(request.POST, members=care.candidates())
+    form = Assigned(request.POST, members=care.candidates(found))
     if not form.is_valid():
         return _page(request, found, assigned=form, status=form.status)
     try:
@@ -106,7 +105,7 @@ def assign(request: MemberRequest, pk: UUID) -> HttpResponse:
 def relate(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Let somebody else care for the case, or know of it."""
     found = _find(request, pk)
-    form = Related(request.POST, members=care.candidates())
+    form = Related(request.POST, members=care.candidates(found))
     if not form.is_valid():
         return _page(request, found, related=form, status=form.status)
     try:

@@ -20,7 +20,7 @@ from django.urls import URLPattern, URLResolver
 from django.utils import timezone
 
 from clients.actions import audit
-from clients.models import Case
+from clients.models import Case, Person
 from clients.rules.actors import Actor
 from practice import urls
 from practice.actions import booking
@@ -58,15 +58,23 @@ STATEMENTS = {
     "attendance-mine-move": 4,
     "attendance-mine-cancel": 3,
     "attendance-mine-calendar": 3,
-    "desk": 13,
-    "desk, of one": 13,
-    "desk, own": 13,
+    "desk": 14,
+    "desk, of one": 14,
+    "desk, own": 14,
     "desk-book": 8,
     "desk-book, times": 7,
     "desk-book, for a case": 10,
     "desk-appointment": 12,
     "desk-cancel": 7,
     "desk-move": 8,
+    "desk-cases": 7,
+    "desk-cases, own": 7,
+    "desk-cases, found": 9,
+    "desk-case": 15,
+    "desk-case, own": 15,
+    "desk-glass": 7,
+    "desk-care": 8,
+    "desk-restrict": 7,
     "api-services": 4,
     "api-counselors": 2,
     "api-slots": 1,
@@ -78,6 +86,7 @@ STATEMENTS = {
 # What is only ever posted to, and a page without a statement of its own.
 NO_PAGE = {
     *("hold", "release", "attendance-confirm", "attendance-mine-confirm", "desk-accept"),
+    *("desk-care-counselor", "desk-care-add", "desk-care-end", "desk-lift"),
     *("desk-close", "desk-open-gate", "api-holds", "api-hold", "api-bookings", "api-confirm"),
     *("api-move", "api-cancel", "api-unknown", "api-schema", "api-docs"),
 }
@@ -124,6 +133,12 @@ def pages() -> dict[str, Call]:
     week = (NOON + timedelta(days=5)).date().isoformat()
     full = NOON.date().isoformat()
     desk = f"/desk/appointments/{about.pk}/"
+    in_care = Case.objects.filter(counselor__user__username="iris", couple__isnull=False)
+    in_care = in_care.filter(appointments__state="done").filter(
+        appointments__in=coming.values("appointment")
+    )
+    case = f"/desk/cases/{in_care[0].pk}/"
+    booker = Person.objects.get(couples__couple=in_care[0].couple_id, couples__voice=0)
     by_hand = "/desk/book/?service=consultation&counselor=iris"
     return {
         "home": get(visitor, "/"),
@@ -155,6 +170,14 @@ def pages() -> dict[str, Call]:
         "desk-appointment": get(owner, desk),
         "desk-cancel": get(owner, f"{desk}cancel/"),
         "desk-move": get(owner, f"{desk}move/"),
+        "desk-cases": get(owner, "/desk/cases/"),
+        "desk-cases, own": get(iris, "/desk/cases/"),
+        "desk-cases, found": lambda: owner.post("/desk/cases/", {"q": booker.email}),
+        "desk-case": get(owner, case),
+        "desk-case, own": get(iris, case),
+        "desk-glass": get(owner, f"{case}open/"),
+        "desk-care": get(owner, f"{case}care/"),
+        "desk-restrict": get(owner, f"{case}restrict/"),
         "api-services": get(visitor, "/api/v1/services/"),
         "api-counselors": get(visitor, "/api/v1/counselors/"),
         "api-slots": get(
@@ -245,7 +268,8 @@ def test_no_page_is_left_out() -> None:
 
 # --- what lies in the past -----------------------------------------------------------------------
 
-# Rows like one that is there, a hundred minutes apart, each with its one attendee and letter.
+# Rows like one that is there, a hundred minutes apart, each with its one attendee and letter; by
+# turns of each case of the counselor's.
 _PAST = (
     """
     INSERT INTO duet_practice_appointment
@@ -254,8 +278,13 @@ _PAST = (
      CROSS JOIN generate_series(1, %(past)s) n
      CROSS JOIN LATERAL (SELECT %(before)s - n * interval '100 minutes' AS ends) e
      CROSS JOIN LATERAL (SELECT tstzrange(ends - interval '1 hour', ends) AS span) s
+     CROSS JOIN LATERAL (SELECT array_agg(k.id) AS cases
+                           FROM duet_clients_case k
+                           JOIN duet_practice_counselor c ON c.member_id = k.counselor_id
+                          WHERE c.id = a.counselor_id) k
      CROSS JOIN LATERAL jsonb_populate_record(a, jsonb_build_object(
-             'id', gen_random_uuid(), 'period', span, 'blocked', span)) row
+             'id', gen_random_uuid(), 'period', span, 'blocked', span,
+             'case_id', cases[1 + n %% cardinality(cases)])) row
      WHERE a.id IN (SELECT DISTINCT ON (counselor_id) id
                       FROM duet_practice_appointment
                      WHERE state = 'done' AND NOT overbooked ORDER BY counselor_id, id)
