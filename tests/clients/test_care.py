@@ -196,7 +196,7 @@ def test_a_restricted_case_is_gone_for_all_but_those_who_care_or_are_named(
 
 
 def test_an_admin_who_is_named_keeps_a_restricted_case(case: Case, olive: Actor) -> None:
-    relate(case, Member.objects.get(pk=olive.id), Kind.NAMED, olive)
+    relate(case, Member.objects.get(pk__in=[olive.id]), Kind.NAMED, olive)
     care.restrict(case=case, by=olive, now=make.NOW)
     assert Case.objects.visible_to(olive).exists()
     care.lift(case=case, by=olive, now=make.NOW)
