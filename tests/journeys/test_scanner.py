@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from playwright.sync_api import Page
 
+from clients.actions import access
 from practice.actions import booking
 from tests import factories as make
 from tests.journeys.conftest import Clock, House, OpenBrowser
@@ -77,7 +78,8 @@ def test_a_scanner_that_opens_every_link_changes_no_row(
             asked.add(urlsplit(url).path.rstrip("/").rpartition("/")[2])
             for method in ("GET", "HEAD"):
                 status, _ = ask(method, url)
-                assert status == (405 if url.endswith("/confirm/") else 200), (method, url)
+                posts = url.endswith(("/confirm/", "/portal/"))
+                assert status == (405 if posts else 200), (method, url)
     assert {"confirm", "move", "cancel", "appointment.ics"} <= asked
     # One that runs scripts, too, and follows what it finds.
     for javascript in (True, False):
@@ -85,6 +87,25 @@ def test_a_scanner_that_opens_every_link_changes_no_row(
         for link in {letter.link for letter in letters}:
             open_all(page, link)
     assert rows() == before
+
+
+def test_a_scanner_uses_no_sign_in_link_up(
+    open_browser: OpenBrowser, house: House, clock: Clock, post: Post
+) -> None:
+    ana = make.ana()
+    access.send_links(persons=[ana], by=make.SYSTEM, now=clock())
+    link = post.deliver()["ana@example.org"].link
+    before = rows()
+    for method in ("GET", "HEAD", "GET", "OPTIONS"):
+        assert ask(method, link)[0] in {200, 405}
+    for javascript in (True, False):
+        page = open_browser(javascript=javascript)
+        page.goto(link)
+        assert page.context.cookies() == []
+    assert rows() == before
+    # And then it opens for the person.
+    page.get_by_role("button", name="Open my page").click()
+    page.wait_for_url("**/portal/mine/")
 
 
 def pages_behind(link: str) -> list[str]:

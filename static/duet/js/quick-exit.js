@@ -15,8 +15,15 @@ const leave = () => {
 };
 
 let presses = [];
+// A capital letter is typing, and no wish to leave.
+let alone = false;
+const press = (event) => {
+  alone = event.key === "Shift" && (alone || !event.repeat);
+  if (event.key !== "Shift") presses = [];
+};
 const count = (event) => {
-  if (event.key !== "Shift" || event.repeat) return;
+  if (event.key !== "Shift" || !alone) return;
+  alone = false;
   presses = [...presses.filter((at) => event.timeStamp - at < WITHIN), event.timeStamp];
   const left = PRESSES - presses.length;
   said.textContent = left === 2 ? said.dataset.two : left === 1 ? said.dataset.one : "";
@@ -28,9 +35,6 @@ if (link) {
     event.preventDefault();
     leave();
   });
-  // A letter with Shift is typing, and no wish to leave.
-  addEventListener("keydown", (event) => {
-    if (event.key !== "Shift" && event.shiftKey) presses = [];
-  });
+  addEventListener("keydown", press);
   addEventListener("keyup", count);
 }
