@@ -16,6 +16,8 @@ BOOKINGS = Limit("bookings", 30, 3600)
 READS = Limit("reads", 600, 300)
 # Calls of the API that ask for a booking, with mistakes in them or sent again.
 BOOKING_TRIES = Limit("booking_tries", 300, 3600)
+# Changes of what the practice offers, by a member and a program of theirs.
+WRITES = Limit("writes", 120, 300)
 # Links that nobody has: 128 bits can't be guessed, and this keeps the guessing cheap for us.
 UNKNOWN_LINKS = Limit("unknown_links", 60, 600)
 

@@ -8,7 +8,15 @@ from django.views.decorators.http import conditional_page
 
 from clients import doors
 from clients.api.endpoint import Endpoint, Unknown
-from practice.api import appointments, attendances, bookings, offered, schema
+from practice.api import (
+    appointments,
+    attendances,
+    bookings,
+    offered,
+    schema,
+    services,
+    working_hours,
+)
 from practice.views import (
     access,
     appointment,
@@ -61,7 +69,10 @@ def _members(endpoint: type[Endpoint]) -> Callable[..., HttpResponseBase]:
 
 
 api: list[URLPattern] = [
-    path("services/", _cached(offered.Services), name="api-services"),
+    path("services/", _cached(services.Services), name="api-services"),
+    path("services/<slug:slug>/", _members(services.One), name="api-service"),
+    path("working-hours/", _members(working_hours.All), name="api-working-hours"),
+    path("working-hours/<slug:slug>/", _members(working_hours.One), name="api-working-hours-of"),
     path("counselors/", _cached(offered.Counselors), name="api-counselors"),
     path("slots/", _cached(offered.Slots), name="api-slots"),
     path("holds/", doors.public(bookings.Holds.as_view()), name="api-holds"),

@@ -7,7 +7,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from clients import limits
+from clients.rules.permissions import NotPermitted
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +126,9 @@ def _problem(error: Exception) -> Problem | None:
         return Problem("away", 503, headers={"Retry-After": str(_COME_BACK)})
     if isinstance(error, Http404):
         return Problem("not_found", 404)
-    if isinstance(error, PermissionDenied):
+    if isinstance(error, BadRequest | SuspiciousOperation):
+        return Problem("malformed", 400)
+    if isinstance(error, PermissionDenied | NotPermitted):
         return Problem("forbidden", 403)
     if isinstance(error, exceptions.ValidationError):
         return invalid(refused_fields(error))

@@ -35,6 +35,19 @@ class Opening:
     start: int
     end: int
 
+    def overlaps(self, other: "Opening") -> bool:
+        """Whether both are open at some minute of the week."""
+        same_day = self.weekday == other.weekday
+        return same_day and self.start < other.end and other.start < self.end
+
+
+class HoursChanged(Exception):
+    """Somebody else has changed the hours since they were read."""
+
+
+class Overlap(Exception):
+    """The opening overlaps with another one."""
+
 
 def raise_version(*, counselor: Counselor, by: Actor, now: datetime, what: str) -> None:
     """Count a change of a counselor's hours: appointments name the version they were made under."""
@@ -50,14 +63,26 @@ def raise_version(*, counselor: Counselor, by: Actor, now: datetime, what: str) 
 
 @transaction.atomic
 def set_hours(
-    *, counselor: Counselor, openings: Iterable[Opening], zone: str, by: Actor, now: datetime
+    *,
+    counselor: Counselor,
+    openings: Iterable[Opening],
+    zone: str,
+    by: Actor,
+    now: datetime,
+    seen: int | None = None,
 ) -> None:
     """Replace a counselor's weekly hours. What is booked already stays booked.
 
-    Refuses (NotPermitted) hours that aren't one's own, without the right.
+    Refuses (NotPermitted) hours that aren't one's own, without the right, and (HoursChanged) hours
+    that are another version by now than the one that was `seen`.
     """
     permissions.check_sets_hours(by, counselor.member_id)
     guard.lock_counselors([counselor.pk])
+    if (
+        seen is not None
+        and not Counselor.objects.filter(pk=counselor.pk, hours_version=seen).exists()
+    ):
+        raise HoursChanged
     WorkingHours.objects.filter(counselor=counselor).delete()
     WorkingHours.objects.bulk_create(
         WorkingHours(
@@ -70,6 +95,34 @@ def set_hours(
         for opening in openings
     )
     raise_version(counselor=counselor, by=by, now=now, what="hours_set")
+
+
+@transaction.atomic
+def add_opening(
+    *, counselor: Counselor, opening: Opening, zone: str, by: Actor, now: datetime
+) -> None:
+    """Add one weekly opening.
+
+    Refuses (NotPermitted) hours that aren't one's own, without the right, and (Overlap) one that
+    overlaps with another.
+    """
+    permissions.check_sets_hours(by, counselor.member_id)
+    guard.lock_counselors([counselor.pk])
+    if WorkingHours.objects.filter(
+        counselor=counselor,
+        weekday=opening.weekday,
+        start__lt=opening.end,
+        end__gt=opening.start,
+    ).exists():
+        raise Overlap
+    WorkingHours.objects.create(
+        counselor=counselor,
+        weekday=opening.weekday,
+        start=opening.start,
+        end=opening.end,
+        zone=zone,
+    )
+    raise_version(counselor=counselor, by=by, now=now, what="opening_added")
 
 
 @transaction.atomic

@@ -7,7 +7,7 @@ is asked for is refused, and never turned into one.
 import re
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
@@ -183,6 +183,33 @@ class Text(_Cleaned):
         return fields.text_field(limit=self.limit, required=False)
 
 
+class Line(_Cleaned):
+    """One line of text."""
+
+    def __init__(self, *, limit: int, **kwargs: Any) -> None:
+        self.limit = limit
+        self.schema = {"type": "string", "minLength": 1, "maxLength": limit}
+        super().__init__(**kwargs)
+
+    def form_field(self) -> forms.Field:
+        """As the pages'."""
+        return fields.line_field(limit=self.limit)
+
+
+class Pattern(_Cleaned):
+    """A text of a fixed build; `pattern` and `schema` say the same, once for each reader."""
+
+    pattern: ClassVar[re.Pattern[str]]
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuses (ValidationError) all that is built otherwise."""
+        if not isinstance(data, str) or not self.pattern.fullmatch(data):
+            raise serializers.ValidationError(
+                _("Write it as in %(example)s.") % {"example": self.schema["example"]}
+            )
+        return data
+
+
 class Flag(serializers.Field[bool, Any, bool, Any]):
     """true or false, and no text that looks like either."""
 
@@ -262,6 +289,22 @@ class Cursor(_Cleaned):
             return datetime.fromisoformat(start), UUID(pk)
         except (signing.BadSignature, ValueError, TypeError):
             raise serializers.ValidationError(_("Begin with the first page again.")) from None
+
+
+class Slugs(serializers.ListField):
+    """A few short names, each once."""
+
+    child = Slug()
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=FEW, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuses (ValidationError) a name that stands there twice, beside what a list refuses."""
+        found = super().to_internal_value(data)
+        if len(set(found)) < len(found):
+            raise serializers.ValidationError(_("This was sent twice, with two values."))
+        return found
 
 
 class Few(serializers.DictField):

@@ -54,6 +54,13 @@ TOKEN = OpenApiParameter(
 )
 
 
+SLUG = OpenApiParameter(
+    "slug",
+    {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,50}$"},
+    OpenApiParameter.PATH,
+)
+
+
 class ProblemOut(serializers.Serializer[Any]):
     """RFC 9457; `type` is stable, `errors` names the fields."""
 
@@ -74,7 +81,8 @@ _WHY: dict[int, str] = {
     403: "Whoever is signed in may not see this.",
     404: "There is nothing here.",
     405: "This method isn't offered here.",
-    409: "The time, or the hold, is gone; `next` names the next open times.",
+    409: "The time, the hold or the short name is taken; `next` names the next open times.",
+    412: "Somebody else has changed it since: read it again.",
     413: "The request is longer than 1 MB.",
     415: "The body isn't JSON in UTF-8.",
     422: "Some fields are refused, or what was asked isn't possible (any more).",

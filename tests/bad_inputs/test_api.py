@@ -235,6 +235,100 @@ def test_no_media_type_is_a_failure_of_ours(talk: Service, content_type: str) ->
     assert answer.status_code in ({201, 400, 415} if plain else {400, 415}), answer.content
 
 
+# --- what members change -------------------------------------------------------------------------
+
+NEW = {"slug": "couple-90", "name": "Ninety minutes", "minutes": 90}
+# Our names for the file's.
+OURS = {"duration_min": "minutes", "price": "price"}
+NEW_SERVICES = [
+    case
+    for case in cases.read()
+    if case.surface == "api"
+    and case.input.get("request", {}).get("route") == "service_create"
+    and set(case.input["request"]["body"]) <= set(OURS)
+]
+
+
+@pytest.fixture
+def admin(api: Caller, talk: Service) -> Caller:
+    api.client.force_login(make.admin().user)
+    return api
+
+
+@pytest.mark.parametrize("case", NEW_SERVICES, ids=str)
+def test_a_service_of_an_impossible_length_or_price_is_refused(admin: Caller, case: Case) -> None:
+    ((name, value),) = case.input["request"]["body"].items()
+    answer = admin.post("services/", NEW | {OURS[name]: value})
+    assert answer.status_code in case.expect["status"]
+    assert OURS[name] in answer.json().get("errors", {OURS[name]: ""})
+    assert is_problem(answer)
+    assert list(Service.objects.values_list("slug", flat=True)) == ["first-talk"]
+    with taken_back():
+        assert admin.post("services/", NEW).status_code == 201
+
+
+OPENING = {"weekday": 6, "start": "09:00", "end": "12:00"}
+WEEK = {"tz": "Europe/Berlin", "openings": [OPENING]}
+ANOTHERS: tuple[tuple[str, dict[str, dict[str, Any]]], ...] = (
+    ("services/", {"POST": NEW}),
+    ("services/first-talk/", {"PATCH": {"minutes": 5}, "PUT": NEW, "DELETE": {}}),
+    ("working-hours/", {"POST": {"counselor": "iris", **OPENING}}),
+    ("working-hours/iris/", {"PATCH": WEEK, "PUT": WEEK, "DELETE": {}}),
+)
+
+
+@pytest.mark.parametrize("case_id", ["AP-103", "AP-105", "AP-106"])
+def test_who_may_not_neither_reads_nor_changes_what_is_anothers(
+    api: Caller, talk: Service, iris: Counselor, case_id: str
+) -> None:
+    """Of the objects that the cases name the API has appointments; besides, what is offered."""
+    stated = {*cases.case(case_id).expect["status"], 405}
+    appointment = make.appointment(iris, talk, make.ana(), start=START)
+    who = make.counselor("omar").member
+    if case_id != "AP-103":
+        api.client.force_login(who.user)
+    if case_id == "AP-106":
+        who.user.is_active = False
+        who.user.save(update_fields=["is_active"])
+    before = snapshot()
+    for method in ("GET", "PUT", "PATCH", "DELETE", "POST"):
+        answer = ask(api, method, f"appointments/{appointment.pk}/", {})
+        assert answer.status_code in stated
+    for path, bodies in ANOTHERS:
+        for method, body in bodies.items():
+            assert ask(api, method, path, body).status_code in stated, (method, path)
+    listed = ask(api, "GET", "appointments/", {})
+    assert listed.status_code in stated or listed.json()["results"] == []
+    assert snapshot() == before
+
+
+def ask(api: Caller, method: str, path: str, body: dict[str, Any]) -> Any:
+    headers = {"If-Match": '"iris-1"'}
+    return api.client.generic(method, f"{V1}/{path}", json.dumps(body), JSON, headers=headers)
+
+
+def snapshot() -> list[Any]:
+    return [
+        *Service.objects.values_list(),
+        *Counselor.objects.values_list("slug", "hours_version"),
+        *Appointment.objects.values_list("pk", "state", "sequence"),
+    ]
+
+
+def test_there_is_no_route_that_changes_members(api: Caller, talk: Service) -> None:
+    """AP-109: an account is changed by its owner on the pages, and by an admin on the machine."""
+    case = cases.case("AP-109")
+    admin, desk = make.admin("adam"), make.front_desk("fred")
+    api.client.force_login(desk.user)
+    body = json.dumps(case.input["request"]["body"])
+    for path in ("users", "members", "accounts", "counselors"):
+        for pk in (admin.pk, admin.user.pk):
+            answer = api.client.patch(f"{V1}/{path}/{pk}/", body, content_type=JSON)
+            assert answer.status_code in case.expect["status"]
+    admin.user.refresh_from_db()
+    assert admin.user.email == ""
+
+
 # --- queries -------------------------------------------------------------------------------------
 
 LISTS = ("services/", "counselors/", "slots/?service=first-talk", "appointments/")

@@ -4,7 +4,7 @@ import json
 import os
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from threading import Barrier, BrokenBarrierError
@@ -33,6 +33,15 @@ schemathesis.checks.load_all_checks()
 CHECKS = schemathesis.checks.CHECKS
 
 Real = dict[str, list[Any]]
+HOURS: Real = {
+    "slug": ["iris"],
+    "If-Match": ['"iris-1"'],
+    "start": ["09:00", "24:00"],
+    "end": ["12:00"],
+    "weekday": [5, 6],
+}
+MEMBERS = ("/api/v1/appointments/", "/api/v1/services/", "/api/v1/working-hours/")
+TOKEN = "t" * 32  # in the cookie and beside it, as a page of ours sends it
 HELD, FREE, BOOKED = make.at(1, "10:00"), make.at(2, "10:00"), make.at(3, "10:00")
 
 
@@ -63,13 +72,22 @@ def real(api: Caller, talk: Service) -> Real:
         "tz": ["Europe/Berlin", "America/New_York"],
         "hold": [held["hold"]],
         "id": [str(one.pk) for one in Appointment.objects.exclude(state="held")],
-        "cookie": [{"sessionid": member.cookies["sessionid"].value}],
+        "cookie": [{"sessionid": member.cookies["sessionid"].value, "csrftoken": TOKEN}],
         "token": [*links, held["hold"]],
         "person": [ANA],
         "partner": [BEN],
         "answers": [{"why": "We argue."}],
         "consents": [[{"slug": "privacy", "version": 1}]],
+        "slug": ["first-talk"],
+        "counselors": [["iris"]],
+        "openings": [[{"weekday": 6, "start": "09:00", "end": "12:00"}]],
+        "If-Match": [version(member, "services/first-talk/")],
     }
+
+
+def version(member: Client, path: str) -> str:
+    """The version that somebody has read."""
+    return str(member.get(f"/api/v1/{path}")["ETag"])
 
 
 @contextmanager
@@ -101,7 +119,7 @@ def reached() -> Iterator[Counter[str]]:
     """What was answered with success; at the end each operation has to be among it."""
     found: Counter[str] = Counter()
     yield found
-    assert len(found) == 12, found
+    assert len(found) == 19, found
     assert all(found.values()), found
 
 
@@ -109,8 +127,8 @@ def with_what_is_real(case: Any, real: Real) -> bool:
     """Put what is real in place of some of what was drawn; the draw itself decides of which."""
     drawn = zlib.crc32(repr((case.path_parameters, case.query, case.body)).encode())
     changed = False
-    for part in (case.path_parameters, case.query, case.body):
-        if isinstance(part, dict):
+    for part in (case.path_parameters, case.query, case.body, case.headers):
+        if isinstance(part, MutableMapping):
             for name in sorted(part.keys() & real.keys()):
                 drawn, choice = divmod(drawn, 8)
                 if choice < 6:
@@ -123,10 +141,10 @@ def with_what_is_real(case: Any, real: Real) -> bool:
 @schemathesis.pytest.from_fixture("described").parametrize()
 @settings(max_examples=DRAWN, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_the_schema_says(case: Any, real: Real, reached: Counter[str]) -> None:
-    changed = with_what_is_real(case, real)
+    changed = with_what_is_real(case, real | HOURS if "working-hours" in case.path else real)
     with transaction.atomic():
-        signed_in = real["cookie"][0] if case.path.startswith("/api/v1/appointments/") else {}
-        answer = case.call(cookies=signed_in)
+        signed_in = real["cookie"][0] if case.path.startswith(MEMBERS) else {}
+        answer = case.call(cookies=signed_in, headers={"X-CSRFToken": TOKEN} if signed_in else {})
         transaction.set_rollback(True)
     reached[case.operation.label] += answer.status_code < 300
     # No schema can say which slugs exist, or what a hold is for; nor is it known whether a
