@@ -42,7 +42,7 @@ def break_glass(*, case: Case, reason: str, by: Actor, now: datetime) -> BreakGl
     policy.check_reason(reason)
     if care.is_open(by.without_glass(), row):
         raise policy.NotAllowed("cares_already")
-    if not has_second_factor(member.user):
+    if not _has_second_factor(member.user):
         raise NoSecondFactor
     standing = BreakGlass.objects.filter(case=row, member=member, ends_at__gt=now).first()
     if standing is not None:
@@ -70,7 +70,7 @@ def break_glass(*, case: Case, reason: str, by: Actor, now: datetime) -> BreakGl
     return glass
 
 
-def has_second_factor(user: AbstractBaseUser) -> bool:
+def _has_second_factor(user: AbstractBaseUser) -> bool:
     """Whether the site says so of this user; a demo, which is there to be looked at, asks nobody.
 
     A site that says nothing (`DUET["STRONG_AUTH"]` is empty) has nobody with a second factor.
