@@ -27,7 +27,10 @@ MEMBER = "member"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One registered route: who is let in at its door, to do what to what."""
+    """One registered route: who is let in at its door, to do what to what.
+
+    Of an endpoint that is open to all for some methods, the others are `inside`: for members.
+    """
 
     name: str
     path: str
@@ -36,12 +39,15 @@ class Route:
     about: str
     right: Right | None
     methods: tuple[str, ...]
+    inside: frozenset[str]
     view: Callable[..., Any]
 
-    def lets_in(self, role: str) -> bool:
+    def lets_in(self, role: str, method: str = "") -> bool:
         """Whether the door opens to somebody of this role, or to one from outside."""
         if role in OUTSIDE:
-            return role in self.admits
+            return role in self.admits and method not in self.inside
+        if self.inside and method not in self.inside:
+            return MEMBER in self.admits
         return MEMBER in self.admits and (self.right is None or self.right in RIGHTS[role])
 
 
@@ -49,14 +55,17 @@ def routes() -> list[Route]:
     """Every registered route in the order of their addresses' search; a second name is left out."""
     found: dict[str, Route] = {}
     for name, path, view in _walk(get_resolver().url_patterns):
+        methods = methods_of(view)
+        opened = getattr(getattr(view, "cls", None), "open_to_all", None)
         said = Route(
             name,
             path,
             getattr(view, "door", ""),
             getattr(view, "admits", frozenset()),
-            _said(view, "about") or "",
+            str(_said(view, "about") or "").replace("_", ""),
             _said(view, "right"),
-            methods_of(view),
+            methods,
+            frozenset(methods) - opened if opened else frozenset(),
             view,
         )
         found.setdefault(path, said)
@@ -82,25 +91,19 @@ def _said(view: Any, name: str) -> Any:
 
 
 def methods_of(view: Any) -> tuple[str, ...]:
-    """Which methods a view takes: what its decorators or its class say, or else all."""
+    """Which methods a view takes: what its decorators and its class say."""
     kind = getattr(view, "view_class", None) or getattr(view, "cls", None)
+    taken = set(METHODS)
     if kind is not None:
         taken = {name.upper() for name in kind.http_method_names if hasattr(kind, name)}
-        taken |= {"HEAD"} & set(METHODS) if "GET" in taken else set()
-    else:
-        taken = _required(view)
-    return tuple(method for method in METHODS if method in taken)
-
-
-def _required(view: Any) -> set[str]:
-    """The lists of Django's own `require_http_methods`, wherever among the decorators it stands."""
-    taken = set(METHODS)
+        taken |= {"HEAD"} if "GET" in taken else set()
     while view is not None:
+        # Django's own `require_http_methods`, wherever among the decorators it stands.
         if isfunction(view):
-            said = getclosurevars(view).nonlocals.get("request_method_list")
-            taken &= set(said) if said is not None else set(METHODS)
+            listed = getclosurevars(view).nonlocals.get("request_method_list")
+            taken &= set(listed) if listed is not None else set(METHODS)
         view = getattr(view, "__wrapped__", None)
-    return taken
+    return tuple(method for method in METHODS if method in taken)
 
 
 # --- what routes are about -----------------------------------------------------------------------
@@ -108,6 +111,8 @@ def _required(view: Any) -> set[str]:
 
 # How a person is reached, apart from who they are.
 _CONTACT, _REACHED = "contact", ("email", "phone")
+# What opens something, and is shown to nobody.
+_SECRET = ("token",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +149,18 @@ def kinds() -> list[Kind]:
 
 def _kinds_of(model: type[Model]) -> list[Kind]:
     fields: list[Field[Any, Any]] = list(model._meta.local_fields)
-    sealed = tuple(field.name for field in fields if isinstance(field, SealedText))
+    sealed = tuple(
+        field.name
+        for field in fields
+        if isinstance(field, SealedText) and field.name not in _SECRET
+    )
     # Keys, fingerprints and the ids of other rows say nothing to anybody.
     plain = tuple(
         field.name
         for field in fields
-        if not field.is_relation and field.get_internal_type() not in {"BinaryField", "UUIDField"}
+        if not field.is_relation
+        and not isinstance(field, SealedText)
+        and field.get_internal_type() not in {"BinaryField", "UUIDField"}
     )
     name, whose = str(model._meta.model_name), _whose(model)
     if issubclass(model, Item):
@@ -203,8 +214,8 @@ def methods_for(kind: str, role: str) -> list[str]:
     taken = {
         method
         for one in routes()
-        if one.about == kind and one.lets_in(role) and "visitor" not in one.admits
         for method in one.methods
+        if one.about == kind and one.lets_in(role, method) and not one.lets_in("visitor", method)
     }
     return [method for method in METHODS if method in taken]
 

@@ -2,17 +2,24 @@
 
 from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, path
+from django.views.decorators.http import require_http_methods
 
 from clients import doors
 from config.accounts import views
 from config.accounts.second_factor import before
 
-_site = doors.about("site")
+# The library's views take more, and lead on before they refuse.
+_read_or_send = require_http_methods(["GET", "HEAD", "POST"])
+
+
+def _site(view: doors.View[...]) -> doors.View[...]:
+    """A page around sign-in."""
+    return doors.about("site")(_read_or_send(view))
 
 
 def own(view: doors.View[...]) -> doors.View[...]:
     """A member's own page, open before there is a second factor too."""
-    return before(doors.desk(doors.about("member")(view)))
+    return before(doors.desk(doors.about("member")(_read_or_send(view))))
 
 
 sign_in = doors.visitor(_site(views.SignIn.as_view()))

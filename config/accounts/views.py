@@ -22,15 +22,12 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
 
 from clients.limits import TooMany
 from config import sessions, sign_in
 from config.accounts import letters, second_factor, trail
 from config.accounts.backend import find
 from config.accounts.forms import ChangeForm, ChooseForm, ForgottenForm, SignInForm
-
-_read_or_send = require_http_methods(["GET", "HEAD", "POST"])
 
 
 def _too_many(request: HttpRequest, refused: TooMany) -> HttpResponse:
@@ -200,7 +197,6 @@ new_recovery_codes = recovery.generate_recovery_codes
 # --- passwords -----------------------------------------------------------------------------------
 
 
-@_read_or_send
 def change_password(request: HttpRequest) -> HttpResponse:
     """Choose another password, knowing the one of now; other sessions end."""
     user = _member(request)
@@ -223,7 +219,6 @@ def change_password(request: HttpRequest) -> HttpResponse:
     return render(request, "account/password_change.html", {"form": form}, status=status)
 
 
-@_read_or_send
 def forgotten(request: HttpRequest) -> HttpResponse:
     """Ask for a link to choose a new password. The answer is the same whoever is named."""
     form = ForgottenForm(request.POST or None)
@@ -239,7 +234,6 @@ def forgotten(request: HttpRequest) -> HttpResponse:
     return render(request, "duet/accounts/forgotten.html", {"form": form}, status=status)
 
 
-@_read_or_send
 def choose_password(request: HttpRequest, key: str) -> HttpResponse:
     """Choose a password behind a letter's link. Looking at it uses nothing up."""
     user = letters.user_of(key)
@@ -258,7 +252,6 @@ def choose_password(request: HttpRequest, key: str) -> HttpResponse:
 # --- sessions ------------------------------------------------------------------------------------
 
 
-@_read_or_send
 def session_list(request: HttpRequest) -> HttpResponse:
     """The member's open sessions; POST ends one of them, or all others."""
     user = _member(request)

@@ -53,8 +53,7 @@ def _as_json() -> str:
                 "door": one.door,
                 "about": one.about,
                 "right": one.right,
-                "methods": list(one.methods),
-                "lets_in": _let_in(one),
+                "methods": {method: _let_in(one, method) for method in one.methods},
             }
             for one in permissions.routes()
         ],
@@ -79,8 +78,8 @@ def _told(kind: Kind) -> dict[str, Any]:
     }
 
 
-def _let_in(route: Route) -> list[str]:
-    return [who for who in permissions.everybody() if route.lets_in(who)]
+def _let_in(route: Route, method: str) -> list[str]:
+    return [who for who in permissions.everybody() if route.lets_in(who, method)]
 
 
 # --- the page ------------------------------------------------------------------------------------
@@ -171,12 +170,20 @@ def _routes() -> Iterator[str]:
                 _words(one.door),
                 one.about,
                 _words(one.right or ""),
-                " ".join(one.methods) or "–",
-                _in_words(_let_in(one)),
+                " ".join(methods) or "–",
+                _in_words(_let_in(one, methods[0] if methods else "")),
             ]
             for one in permissions.routes()
+            for methods in _alike(one)
         ],
     )
+
+
+def _alike(route: Route) -> list[list[str]]:
+    """A route's methods, those apart that fewer come in with."""
+    opened = [method for method in route.methods if method not in route.inside]
+    inside = [method for method in route.methods if method in route.inside]
+    return [found for found in (opened, inside) if found] or [[]]
 
 
 def _in_words(let_in: list[str]) -> str:
