@@ -1,0 +1,328 @@
+"""A practice in which every word that says who somebody is can be told from every other.
+
+Each word is a canary: it names whose it is and what it is (`zq9ana9name`), so that a page on which
+it turns up where it shouldn't is told by the word alone. Who may see which is written down here
+once more, by hand, and not asked of the code that the tests are about.
+"""
+
+import re
+import secrets
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from django.test import Client
+from django.utils import timezone
+from fido2.cose import ES256
+from fido2.webauthn import Aaguid, AttestedCredentialData
+
+from clients.models import (
+    BreakGlass,
+    CareRelation,
+    Case,
+    ClientPasskey,
+    ClientPin,
+    ClientSession,
+    DataRequest,
+    Member,
+    Notice,
+    Person,
+    SignInLink,
+)
+from clients.rules import access
+from clients.rules.actors import PROOF_LINK, PROOF_SECOND
+from clients.rules.audience import Audience
+from practice.models import Answer, Appointment, Attendance, Question
+from practice.views import visit
+from tests import factories as make
+
+Word = tuple[str, str]
+
+# What there is to be seen of a person.
+NAME, EMAIL, PHONE, TOKEN, REASON = "name", "email", "phone", "token", "reason"
+WORDS = tuple(f"words{audience}" for audience in Audience)
+CONTACT = (EMAIL, PHONE)
+# Why something was booked beside the hours, and why a glass was broken: of a case, not a person.
+BESIDE, GLASS = "beside", "glass"
+# What somebody calls their own passkey.
+DEVICE = "device"
+
+# Each case with those who are in it. Iris has the first two, the second is restricted; Theo has
+# the third.
+CASES = {"A": ("ana", "ben"), "R": ("rex", "rosa"), "O": ("chris",)}
+LAST_OF = {case: persons[-1] for case, persons in CASES.items()}
+CASE_OF = {who: case for case, persons in CASES.items() for who in persons}
+
+# Whose names somebody may see, and whose records they may read.
+KNOWS = {
+    "sam": "AO",
+    "rita": "AO",
+    "iris": "AR",
+    "carl": "AR",
+    "theo": "O",
+    "uma": "AR",
+    "olive": "AO",
+    "nora": "AOR",
+    "gus": "A",
+}
+OPENS = {"iris": "AR", "carl": "AR", "theo": "O", "uma": "AR", "gus": "A"}
+REACHES = {"sam": "AO", "rita": "AO", "olive": "AO", "nora": "AOR"}
+
+
+def canary(who: str, what: str) -> str:
+    return f"zq9{who}9{what}"
+
+
+_WHO = "|".join([*CASE_OF, *(case.lower() for case in CASES)])
+_WHAT = "|".join([NAME, EMAIL, REASON, BESIDE, GLASS, DEVICE, *WORDS])
+_FOUND = re.compile(f"zq9({_WHO})9({_WHAT})")
+
+
+@dataclass
+class Cast:
+    """The practice, who asks, and what there is to ask for."""
+
+    members: dict[str, Member] = field(default_factory=dict)
+    persons: dict[str, Person] = field(default_factory=dict)
+    cases: dict[str, Case] = field(default_factory=dict)
+    appointments: dict[str, Appointment] = field(default_factory=dict)
+    attendances: dict[str, Attendance] = field(default_factory=dict)
+    clients: dict[str, Client] = field(default_factory=dict)
+    # What else addresses name, by what it is and by the case that it belongs to.
+    named: dict[str, dict[str, str]] = field(default_factory=dict)
+    # What doesn't say by itself whose it is: numbers, links.
+    other_words: dict[str, Word] = field(default_factory=dict)
+
+    def found_in(self, text: str) -> set[Word]:
+        """The canaries in a text, however they are written there."""
+        folded = unquote(text).casefold()
+        found: set[Word] = {(who, what) for who, what in _FOUND.findall(folded)}
+        digits = re.sub(r"[\s().-]|&nbsp;", "", folded)
+        for word, meaning in self.other_words.items():
+            if word.casefold() in folded or (word.isdigit() and word in digits):
+                found.add(meaning)
+        return found
+
+
+def allowed(caller: str) -> set[Word]:
+    """What a caller may see at all."""
+    found: set[Word] = set()
+    for who, case in CASE_OF.items():
+        opens = case in OPENS.get(caller, "")
+        if case in KNOWS.get(caller, ""):
+            found |= {(who, NAME), (who, REASON)}
+        if opens:
+            found |= {(who, words) for words in WORDS}
+        if opens or case in REACHES.get(caller, ""):
+            found |= {(who, EMAIL), (who, PHONE)}
+        if caller == "rita" and case in KNOWS["rita"]:
+            found.add((who, f"words{Audience.STAFF}"))
+    for case in KNOWS.get(caller, ""):
+        found.add((case.lower(), BESIDE))
+    return found | _own(caller)
+
+
+def _own(caller: str) -> set[Word]:
+    """Of clients: their link opens their own part, the second proof their own words."""
+    if caller == "link":
+        return {("ana", TOKEN)}
+    who = caller.rstrip("12")
+    if who not in CASE_OF or caller == who:
+        return set()
+    found = {(who, what) for what in (NAME, EMAIL, PHONE, DEVICE)}
+    if caller.endswith("2"):
+        found.add((who, REASON))
+        found |= {
+            (who, f"words{one}") for one in (Audience.PERSON, Audience.COUPLE, Audience.STAFF)
+        }
+        found |= {(one, f"words{Audience.COUPLE}") for one in CASES[CASE_OF[who]]}
+    return found
+
+
+def populate() -> Cast:
+    """Three cases, everybody who may ask, and a browser for each."""
+    cast = Cast()
+    make.practice()
+    make.reminder()
+    _members(cast)
+    iris, theo = make.counselor("iris"), make.counselor("theo")
+    cast.members |= {"iris": iris.member, "theo": theo.member}
+    talk = make.service(counselors=[iris, theo])
+    for number, who in enumerate(CASE_OF):
+        phone = f"+1201555017{number}"
+        cast.persons[who] = make.person(
+            name=f"{canary(who, NAME).title()} Reed",
+            email=f"{canary(who, EMAIL)}@kx.example",
+            phone=phone,
+        )
+        cast.other_words[phone[2:]] = (who, PHONE)
+    for number, (name, whos) in enumerate(CASES.items()):
+        owner = theo if name == "O" else iris
+        persons = [cast.persons[who] for who in whos]
+        cast.cases[name] = make.case(*persons, counselor=owner)
+        cast.appointments[name] = make.appointment(
+            owner,
+            talk,
+            *persons,
+            start=make.at(2 + number),
+            case=cast.cases[name],
+            override_reason=canary(name.lower(), BESIDE),
+        )
+    questions = {
+        audience: Question.objects.create(service=talk, slug=audience, label="What brings you?")
+        for audience in Audience
+    }
+    for row in Attendance.objects.select_related("person__key", "appointment__counselor"):
+        (who,) = [one for one, person in cast.persons.items() if person == row.person]
+        cast.attendances[who] = row
+        cast.other_words[row.token] = (who, TOKEN)
+        row.cancel_reason = canary(who, REASON)
+        row.save(update_fields=["cancel_reason"])
+        make.message(row)
+        for audience, question in questions.items():
+            Answer.objects.create(
+                attendance=row,
+                question=question,
+                text=canary(who, f"words{audience}"),
+                audience=audience,
+            )
+    _care(cast)
+    _browsers(cast)
+    _portals(cast)
+    _named(cast)
+    return cast
+
+
+def _members(cast: Cast) -> None:
+    cast.members |= {
+        "sam": make.front_desk(),
+        "rita": make.reviewer(),
+        "carl": make.member("carl", roles=["counselor"]),
+        "uma": make.supervisor(),
+        "una": make.supervisor("una"),
+        "olive": make.admin(),
+        "nora": make.front_desk("nora"),
+        "gus": make.member("gus", roles=["counselor"]),
+        "nobody": make.member("nobody", roles=[]),
+    }
+
+
+def _care(cast: Cast) -> None:
+    """Who else cares for Iris's two cases, who may know of the restricted one, who opened one."""
+    now = make.NOW
+    for name in "AR":
+        for who, kind in (("carl", "co_counselor"), ("uma", "supervisor")):
+            CareRelation.objects.create(
+                case=cast.cases[name], member=cast.members[who], kind=kind, since_at=now
+            )
+    restricted = cast.cases["R"]
+    restricted.restricted_at = now
+    restricted.save(update_fields=["restricted_at"])
+    CareRelation.objects.create(
+        case=restricted, member=cast.members["nora"], kind="named", since_at=now
+    )
+    BreakGlass.objects.create(
+        case=cast.cases["A"],
+        member=cast.members["gus"],
+        reason=canary("a", GLASS),
+        opened_at=now,
+        ends_at=now + BreakGlass.LONGEST,
+    )
+
+
+def _browsers(cast: Cast) -> None:
+    """Visitors, users and members, each with a browser of their own."""
+    for name, member in cast.members.items():
+        cast.clients[name] = Client(raise_request_exception=False)
+        cast.clients[name].force_login(member.user)
+    stranger = type(cast.members["sam"].user).objects.create_user("stranger")
+    cast.clients["stranger"] = Client(raise_request_exception=False)
+    cast.clients["stranger"].force_login(stranger)
+    cast.clients["visitor"] = Client(raise_request_exception=False)
+    cast.clients["link"] = link = Client(raise_request_exception=False)
+    session = link.session
+    visit.keep_own(session, cast.attendances["ana"], timezone.now())
+    session.save()
+
+
+def _portals(cast: Cast) -> None:
+    """Ana in her own page by a link, and with a second proof; Ben, her partner, with it, too."""
+    now = make.NOW
+    for who, caller, proof in (
+        ("ana", "ana1", PROOF_LINK),
+        ("ana", "ana2", PROOF_SECOND),
+        ("ben", "ben2", PROOF_SECOND),
+        ("rosa", "", PROOF_SECOND),
+        ("chris", "", PROOF_SECOND),
+    ):
+        token = secrets.token_urlsafe(32)
+        row = ClientSession.objects.create(
+            person=cast.persons[who],
+            token_hash=access.token_hash(token),
+            proof=proof,
+            browser="Firefox, Linux",
+            opened_at=now,
+            seen_at=now,
+            ends_at=now + access.LONGEST,
+        )
+        cast.other_words[token] = (who, TOKEN)
+        if caller:
+            cast.clients[caller] = Client(raise_request_exception=False)
+            cast.clients[caller].cookies["duet"] = token
+        else:
+            cast.named.setdefault("session", {})[CASE_OF[who]] = str(row.pk)
+    other = ClientSession.objects.get(person=cast.persons["ben"])
+    other.pk, other.token_hash = None, access.token_hash("another browser of his")
+    other.save(force_insert=True)
+    cast.named["session"]["A"] = str(other.pk)
+
+
+def _credential(name: str) -> bytes:
+    """What is kept of a passkey; nobody has the other half of its key."""
+    key = ES256({1: 2, 3: -7, -1: 1, -2: bytes(32), -3: bytes(32)})
+    return bytes(AttestedCredentialData.create(Aaguid(bytes(16)), name.encode(), key))
+
+
+def _named(cast: Cast) -> None:
+    """What belongs to the last person of each case, to its counselor, to itself."""
+    now, named = make.NOW, cast.named
+    named |= {kind: {} for kind in ("link", "passkey", "notice", "care")}
+    for case, who in LAST_OF.items():
+        person = cast.persons[who]
+        token = secrets.token_urlsafe(16)
+        SignInLink.objects.create(
+            person=person,
+            token_hash=access.token_hash(token),
+            token=token,
+            made_at=now,
+            ends_at=now + access.LINK_LASTS,
+        )
+        cast.other_words[token], named["link"][case] = (who, TOKEN), token
+        passkey = ClientPasskey.objects.create(
+            person=person, credential=_credential(token), name=canary(who, DEVICE), made_at=now
+        )
+        named["passkey"][case] = str(passkey.pk)
+        ClientPin.objects.create(person=person)
+        DataRequest.objects.create(person=person, kind=DataRequest.Kind.COPY, asked_at=now)
+        told = Notice.objects.create(
+            member=cast.members["theo" if case == "O" else "iris"],
+            kind="glass_broken",
+            subject_kind="case",
+            subject_id=cast.cases[case].pk,
+            made_at=now,
+        )
+        named["notice"][case] = str(told.pk)
+        relation = (
+            CareRelation.objects.get(case=cast.cases[case], member=cast.members["carl"])
+            if case != "O"
+            else CareRelation.objects.create(
+                case=cast.cases[case], member=cast.members["nora"], kind="named", since_at=now
+            )
+        )
+        named["care"][case] = str(relation.pk)
+    named["service"], named["hours"] = {"A": "first-talk"}, {"A": "iris", "O": "theo"}
+    named["appointment"] = {case: str(row.pk) for case, row in cast.appointments.items()}
+    named["case"] = {case: str(row.pk) for case, row in cast.cases.items()}
+    for case, who in LAST_OF.items():
+        named.setdefault("attendance", {})[case] = str(cast.attendances[who].pk)
+        named.setdefault("token", {})[case] = cast.attendances[who].token
+        named.setdefault("person", {})[case] = str(cast.persons[who].pk)
