@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Model, Q
 
 from clients import passkeys
-from clients.actions import audit, messages, rows
+from clients.actions import audit, messages, notices, rows
 from clients.models import (
     ClientPasskey,
     ClientPin,
@@ -29,6 +29,7 @@ from clients.models import (
     SignInLink,
 )
 from clients.passkeys import PasskeyRefused
+from clients.queries import access as queries
 from clients.rules import access, envelope
 from clients.rules.actors import PROOF_LINK, PROOF_SECOND, Actor
 
@@ -477,7 +478,7 @@ def remove_passkey(
 def ask_about_record(
     *, person: Person, kind: DataRequest.Kind, by: Actor, now: datetime
 ) -> DataRequest:
-    """Ask for a copy or an erasure; while one is open, asking again changes nothing."""
+    """Ask for a copy or an erasure, and tell whoever answers; asked again, nothing changes."""
     row = DataRequest(person=person, kind=kind, asked_at=now)
     DataRequest.objects.bulk_create([row], ignore_conflicts=True)
     found = DataRequest.objects.get(person=person, kind=kind, answered_at__isnull=True)
@@ -487,6 +488,14 @@ def ask_about_record(
             subject_kind="data_request",
             subject_id=row.pk,
             person_id=person.pk,
+            by=by,
+            now=now,
+        )
+        notices.tell(
+            members=queries.who_answers(person),
+            kind="data_request",
+            subject_kind="data_request",
+            subject_id=row.pk,
             by=by,
             now=now,
         )

@@ -6,10 +6,20 @@ from uuid import UUID
 
 from django.db.models import Count, F, Q, QuerySet
 
-from clients.models import ClientPasskey, ClientPin, ClientSession, DataRequest, Person, SignInLink
+from clients.models import (
+    Case,
+    ClientPasskey,
+    ClientPin,
+    ClientSession,
+    DataRequest,
+    Member,
+    Person,
+    SignInLink,
+)
 from clients.models.people import PersonQuerySet
 from clients.queries import keys
 from clients.rules import access, contact, envelope
+from clients.rules.permissions import Right, can
 
 _HOUR = timedelta(hours=1)
 
@@ -76,3 +86,18 @@ def requests(person_id: UUID) -> list[DataRequest]:
     """What a person has asked about their record, the open ones first."""
     found = DataRequest.objects.filter(person=person_id)
     return list(found.order_by(F("answered_at").desc(nulls_first=True), "-asked_at")[:20])
+
+
+def who_answers(person: Person) -> list[Member]:
+    """The members who answer what this person asks: with the right, and who may know of them.
+
+    Of a restricted client nobody at the desk hears; then whoever counsels them does.
+    """
+    members = Member.objects.filter(user__is_active=True)
+    able = [one for one in members if can(one.as_actor(), Right.ANSWER_REQUESTS)]
+    theirs = Person.objects.filter(pk=person.pk)
+    found = [one for one in able if theirs.visible_to(one.as_actor()).exists()]
+    if found:
+        return found
+    cases = Case.objects.filter(Q(person=person) | Q(couple__members__person=person))
+    return list(members.filter(pk__in=cases.values("counselor")))

@@ -59,6 +59,7 @@ class Allowed:
     book_again: bool
     see_contact: bool
     see_case: bool
+    give_code: bool
 
 
 def allowed(actor: Actor, found: Appointment) -> Allowed:
@@ -70,15 +71,17 @@ def allowed(actor: Actor, found: Appointment) -> Allowed:
     knows = case.pk not in actor.opened or care.knows_of(actor, case.pk)
     keep = knows and permissions.can_keep_diary(actor, owner)
     in_every_diary = can(actor, Right.KEEP_DIARY)
+    counsels = in_every_diary or care.counsels(actor, case)
     return Allowed(
         keep=keep,
         answer=knows and permissions.can_answer_requests(actor, owner),
         ask=knows and permissions.can_say_asked(actor, owner),
-        book_again=knows and (in_every_diary or care.counsels(actor, case)),
+        book_again=knows and counsels,
         see_contact=keep
         or permissions.can_see_contact(actor, opened=False)
         or care.is_open(actor, case),
         see_case=care.may_know(actor, case),
+        give_code=knows and (counsels or can(actor, Right.ANSWER_REQUESTS)),
     )
 
 

@@ -14,7 +14,15 @@ from pytest_django import Settings
 from clients import passkeys
 from clients.actions import access
 from clients.actions.access import LinkOver, Opened, SessionOver, Tried
-from clients.models import ClientPasskey, ClientPin, ClientSession, DataRequest, Person, SignInLink
+from clients.models import (
+    ClientPasskey,
+    ClientPin,
+    ClientSession,
+    DataRequest,
+    Notice,
+    Person,
+    SignInLink,
+)
 from clients.passkeys import PasskeyRefused
 from clients.queries import access as queries
 from clients.rules import access as rules
@@ -308,7 +316,7 @@ def test_pin_and_code_lie_in_the_database_sealed(ana: Person) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pin, code FROM duet_clients_clientpin")
         for value in cursor.fetchone():
-            assert b"$" not in bytes(value)
+            assert b"md5$" not in bytes(value)
     assert str(pin_row(ana).pin).startswith("md5$")
 
 
@@ -543,3 +551,16 @@ def test_one_request_of_a_kind_is_open_at_a_time(ana: Person) -> None:
         person=ana, kind=DataRequest.Kind.ERASURE, by=make.SYSTEM, now=NOW
     )
     assert other.pk != first.pk
+
+
+def test_a_request_is_told_to_whoever_answers_it(ana: Person) -> None:
+    iris, sam = make.counselor("iris").member, make.front_desk()
+    make.reviewer()
+    case = make.case(ana, counselor=iris)
+    for kind, told in ((DataRequest.Kind.COPY, sam), (DataRequest.Kind.ERASURE, iris)):
+        access.ask_about_record(person=ana, kind=kind, by=make.SYSTEM, now=NOW)
+        row = DataRequest.objects.get(kind=kind)
+        assert Notice.objects.get(subject_id=row.pk).member == told
+        # The desk may not even know of whoever is restricted.
+        case.restricted_at = NOW
+        case.save()
