@@ -31,7 +31,7 @@ HTML_PART_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-
 @doors.about("site")
 def healthz(_request: HttpRequest) -> HttpResponse:
     """Say that this process answers, whatever else is away."""
-    return HttpResponse("ok\n", content_type="text/plain")
+    return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
 @require_safe
@@ -179,4 +179,4 @@ def _download(part: EmailMessage) -> HttpResponse:
 
 
 def _text(content: str, status: int = 200) -> HttpResponse:
-    return HttpResponse(content, content_type="text/plain", status=status)
+    return HttpResponse(content, content_type="text/plain; charset=utf-8", status=status)

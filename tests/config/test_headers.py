@@ -78,6 +78,9 @@ def faults(path: str, response: Any) -> Iterator[str]:
         yield from () if policy.startswith("sandbox; default-src 'none'") else (f"CSP {policy}",)
     else:
         yield from policy_faults(path, policy)
+    kind = headers.get("Content-Type", "")
+    if getattr(response, "content", b"") and not re.match(r".+; charset=|.+/.*json|image/", kind):
+        yield f"Content-Type: {kind}"
     yield from (name for name in ("Server", "X-Powered-By", "Via") if name in headers)
     yield from cookie_faults(response)
 
@@ -271,8 +274,8 @@ def test_static_files_have_the_headers_too() -> None:
         response.close()
         assert response.status_code == 200
         assert list(faults(path, response)) == []
-    response = Client().get("/static/../config/settings.py", secure=True)
-    assert response.status_code == 404
+    for path in ("/static/../config/settings.py", "/static/", "/static/duet/", "/.git/config"):
+        assert Client().get(path, secure=True).status_code == 404
 
 
 # --- cookies -------------------------------------------------------------------------------------
