@@ -1,5 +1,7 @@
 """The way to somebody's own page: who gets a link, what it opens, and what nobody learns."""
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +17,7 @@ from clients.models import AuditEntry, ClientSession, Message, Person, SafeConta
 from clients.rules import envelope
 from practice.models import Attendance, Counselor, Practice, Service
 from practice.queries import letters
+from practice.rules import neutral
 from tests import factories as make
 from tests import smtp_peer
 from tests.clients.message_cast import talk_to
@@ -154,6 +157,23 @@ def test_the_letter_reveals_nothing_and_its_link_opens_the_page(
     assert "Ana" not in letter.text + letter.html
     Client().post(f"/portal/in/{token}/")
     assert subject.still_due(message) == "link_used"
+
+
+@pytest.mark.parametrize("make_person", [make.ana, make.chris])
+def test_the_letter_is_neutral_in_each_language(
+    practice: Practice, make_person: Callable[[], Person]
+) -> None:
+    portal_walk.link_for(make_person())
+    message = Message.objects.select_related("person__key").get()
+    subject = letters.subjects()["sign_in_link"]
+    subject.read([message])
+    letter = subject.render(message)
+    words = re.sub(r"<style.*?</style>|<[^>]+>", " ", letter.html, flags=re.DOTALL)
+    found = neutral._REVEALING.search(
+        " ".join([letter.subject, letter.sender_name, letter.text, words])
+    )
+    assert found is None, found
+    assert not re.search(r"src=|url\(", letter.html)
 
 
 @pytest.mark.django_db(transaction=True)
