@@ -317,7 +317,7 @@ def answered(
 ) -> list[str]:
     """What comes of a method that the route takes, for everything that its address can name."""
     faults = []
-    body = BODIES.get(route.name, lambda _cast, _case: None)
+    body = BODIES.get(route.name, _nothing)
     values = named(cast, row.names)
     absent = None
     # The one that nobody has comes first: what is forbidden is held against it.
@@ -398,6 +398,10 @@ def wrote(asked: Asked) -> list[str]:
 
 
 # What forms send that are filled in as they should be; without one, nothing is sent.
+def _nothing(_cast: Cast, _case: str) -> None:
+    return None
+
+
 def _own(cast: Cast, _case: str) -> dict[str, str]:
     return {"own": str(cast.attendances["ana"].pk)}
 
