@@ -98,11 +98,11 @@ class KeptServiceOut(serializers.Serializer[Any]):
     buffer_after = serializers.IntegerField()
     notice = serializers.IntegerField()
     horizon_days = serializers.IntegerField()
-    attendees = serializers.ChoiceField(choices=Service.Attendees.choices)
-    place = serializers.ChoiceField(choices=Service.Place.choices)
+    attendees = serializers.ChoiceField(choices=Service.Attendees.values)
+    place = serializers.ChoiceField(choices=Service.Place.values)
     place_text = serializers.CharField()
-    booking = serializers.ChoiceField(choices=Service.Booking.choices)
-    invite_gate = serializers.ChoiceField(choices=Service.InviteGate.choices)
+    booking = serializers.ChoiceField(choices=Service.Booking.values)
+    invite_gate = serializers.ChoiceField(choices=Service.InviteGate.values)
     price = serializers.CharField()
     currency = serializers.CharField()
     hidden = serializers.BooleanField()
@@ -146,7 +146,9 @@ class One(MemberEndpoint):
     limits: ClassVar = {"PATCH": WRITES}
 
     @schema.described(
-        parameters=[schema.SLUG], responses=schema.answers(KeptServiceOut, 401, 403, 404)
+        operation_id="services_kept",
+        parameters=[schema.SLUG],
+        responses=schema.answers(KeptServiceOut, 401, 403, 404),
     )
     def get(self, request: Request, slug: str) -> Response:
         """All that is kept about it; its `ETag` is what a change has to name."""
