@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 import tomllib
@@ -164,6 +165,40 @@ def test_a_query_of_a_view_starts_at_a_door(path: Path) -> None:
 
 def opens_a_door(node: ast.AST | None) -> bool:
     return isinstance(node, ast.Attribute) and node.attr in {"visible_to", "public"}
+
+
+# What members are shown is asked for in their name, or about a row that was found so.
+DESK_QUERIES = ("practice.queries.caseload", "practice.queries.diary")
+ASKED_FOR = ("Actor", "Appointment", "Case", "Iterable[Person]")
+NAME_NOBODY = {
+    "practice.queries.diary.busy": "says that a counselor has no time, and not why",
+    "practice.queries.diary.offered": "who offers what stands on the public page",
+}
+
+
+@pytest.mark.parametrize("name", DESK_QUERIES)
+def test_a_query_of_the_desk_is_asked_in_somebodys_name(name: str) -> None:
+    functions = {
+        word: inspect.signature(function)
+        for word, function in vars(import_module(name)).items()
+        if isinstance(function, FunctionType) and function.__module__ == name
+    }
+    assert len(functions) > 5
+    without = [
+        word
+        for word, signature in functions.items()
+        if not word.startswith("_")
+        and f"{name}.{word}" not in NAME_NOBODY
+        and annotation_of(signature) not in ASKED_FOR
+    ]
+    assert without == []
+
+
+def annotation_of(signature: inspect.Signature) -> str:
+    """What a function wants first, as one would write it."""
+    first = next(iter(signature.parameters.values()), None)
+    text = inspect.formatannotation(first.annotation) if first else ""
+    return re.sub(r"\w+\.", "", text)
 
 
 def routes(
