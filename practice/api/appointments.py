@@ -70,6 +70,7 @@ class AppointmentOut(serializers.Serializer[Any]):
 class Appointments(MemberEndpoint):
     """Appointments that this member may see."""
 
+    about = "appointment"
     limits: ClassVar = {"GET": READS}
 
     @schema.described(
@@ -109,6 +110,7 @@ class Appointments(MemberEndpoint):
 class One(MemberEndpoint):
     """One appointment."""
 
+    about = "appointment"
     limits: ClassVar = {"GET": READS}
 
     @schema.described(responses=schema.answers(AppointmentOut, 401, 403, 404, 429))

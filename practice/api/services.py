@@ -114,6 +114,7 @@ class Services(MemberEndpoint, offered.Services):
     """What the practice offers: anybody reads it, and who keeps the practice adds to it."""
 
     about = "service"
+    right = Right.MANAGE_PRACTICE
     open_to_all = frozenset({"GET", "HEAD"})
     limits: ClassVar = {**offered.Services.limits, "POST": WRITES}
 
