@@ -10,7 +10,15 @@ from uuid import UUID
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from clients.models import AuditEntry, BlindIndex, CareRelation, Case, Member
+from clients.models import (
+    AuditEntry,
+    BlindIndex,
+    CareRelation,
+    Case,
+    CoupleMember,
+    Member,
+    Person,
+)
 from clients.queries import keys
 from clients.rules import contact, unusual
 from clients.rules.actors import Actor
@@ -153,10 +161,13 @@ def beside_care(actor: Actor, low: datetime, high: datetime) -> list[Reading]:
 
     One statement. Own are the cases that the member cares for; a glass that they broke adds none.
     """
-    cases = Case.objects.opened_to(Actor.of_member(_id(actor), actor.roles))
+    cases = Case.objects.opened_to(actor.without_glass())
+    together = CoupleMember.objects.filter(couple__case__in=cases.values("pk"))
+    # What a page showed without a case.
+    bare = Q(person_id__in=cases.values("person")) | Q(person_id__in=together.values("person"))
     rows = (
         reads(low, high)
-        .filter(case_id__in=cases.values("pk"), cares=False)
+        .filter(Q(case_id__in=cases.values("pk")) | Q(case_id__isnull=True) & bare, cares=False)
         .exclude(actor_id=actor.id)
         .order_by()
         .values("actor_id", "person_id", "case_id")
@@ -179,10 +190,12 @@ def readers(actor: Actor, low: datetime, high: datetime) -> list[Reader]:
     """
     if not can(actor, Right.SEE_ACCESS):
         return []
-    known = Case.objects.visible_to(Actor.of_member(_id(actor), actor.roles))
+    known = Case.objects.visible_to(actor.without_glass())
+    persons = Person.objects.visible_to(actor.without_glass())
+    bare = Q(case_id__isnull=True, person_id__in=persons.values("pk"))
     rows = (
         reads(low, high)
-        .filter(Q(case_id__in=known.values("pk")) | Q(case_id__isnull=True), cares=False)
+        .filter(Q(case_id__in=known.values("pk")) | bare, cares=False)
         .order_by()
         .values(who=F("actor_id"))
         .annotate(
@@ -203,9 +216,3 @@ def with_right(right: Right) -> QuerySet[Member]:
 def names(ids: Iterable[UUID]) -> Mapping[UUID, Member]:
     """Members by their ids; one statement."""
     return Member.objects.in_bulk(list(ids))
-
-
-def _id(actor: Actor) -> UUID:
-    if actor.id is None:
-        raise ValueError("Only a member has cases.")
-    return actor.id

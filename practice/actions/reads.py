@@ -18,8 +18,12 @@ TO_BOOK: Final = "person.read"
 # A line in the list of cases; a case's own page.
 IN_CASELOAD: Final = "caseload.read"
 ON_CASE: Final = "case.read"
+# A case of others was told of, and nobody's name; a look all the same, since it tells who is here.
+IN_SEARCH: Final = "search.read"
 # A line in the report of who looked.
 IN_REPORT: Final = "access.read"
+# The page from which a client is given a code.
+ON_CODE: Final = "code.read"
 
 
 def in_list(*, attendances: Iterable[Attendance], by: Actor, now: datetime) -> None:
@@ -59,15 +63,20 @@ def in_caseload(*, persons: Iterable[tuple[UUID, UUID]], by: Actor, now: datetim
     audit.record_reads(verb=IN_CASELOAD, persons=persons, by=by, now=now)
 
 
+def in_search(*, persons: Iterable[tuple[UUID, UUID]], by: Actor, now: datetime) -> None:
+    """Somebody looked for these persons, and was told of their cases. One statement."""
+    audit.record_reads(verb=IN_SEARCH, persons=persons, by=by, now=now)
+
+
 def on_case(
     *,
     case: Case,
     persons: Iterable[Person],
-    answers: Iterable[Answer],
+    answers: Iterable[Answer] = (),
     by: Actor,
     now: datetime,
 ) -> None:
-    """A case's own page was shown, with these answers. One statement."""
+    """A page about one case was shown, with these answers. One statement."""
     written = Counter(one.attendance.person_id for one in answers)
     shown = list(persons)
     audit.record_reads(
@@ -85,3 +94,8 @@ def in_access_report(
 ) -> None:
     """These persons, each with their case, stood in the report of who looked. One statement."""
     audit.record_reads(verb=IN_REPORT, persons=persons, by=by, now=now)
+
+
+def on_code(*, person: Person, by: Actor, now: datetime) -> None:
+    """The page was shown from which this person is given a code. One statement."""
+    audit.record_reads(verb=ON_CODE, persons=[(person.pk, None)], by=by, now=now)

@@ -1,13 +1,15 @@
 """What a person sees on their own page. Nothing of it depends on anybody else's doing."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Final
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
 
-from clients.models import AuditEntry, Case, Member, Person
+from clients.models import Case, Member, Person
 from clients.models.people import PersonQuerySet
+from clients.queries import audit
 from clients.rules import actors
 from clients.rules.actors import Actor
 from practice.models import Answer, Attendance, ConsentGiven
@@ -62,11 +64,15 @@ def answers(actor: Actor) -> list[Answer]:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Somebody of the practice looked at a person's record, or changed it."""
+    """On which day somebody of the practice did what about a person's record: codes."""
 
-    at: datetime
+    on: date
     role: str
-    verb: str
+    kind: str
+
+
+_KINDS: Final = {"read": "looked", "reported": "looked", "exported": "copied", "printed": "copied"}
+_LINES = 200
 
 
 def looks(person: Person) -> list[Look]:
@@ -75,19 +81,19 @@ def looks(person: Person) -> list[Look]:
     Only what is about this very person: entries about a couple's case would tell how much goes on
     with the other one. Colleagues are told by what they are to the person, never by name.
     """
-    entries = list(
-        AuditEntry.objects.filter(person_id=person.pk, actor_kind="member").order_by("-at", "pk")[
-            :200
-        ]
+    found = audit.looked_at(person.pk, wall.zone_info(person.zone))
+    roles = _roles({one.actor_id for one in found if one.actor_id}, person)
+    lines = dict.fromkeys(
+        Look(one.on, roles.get(one.actor_id, "") if one.actor_id else "", _kind(one.verb))
+        for one in found
     )
-    roles = _roles({entry.actor_id for entry in entries if entry.actor_id}, person)
-    seen: dict[tuple[str, str, str], Look] = {}
-    for entry in entries:
-        role = roles.get(entry.actor_id, "") if entry.actor_id else ""
-        look = Look(entry.at, role, entry.verb)
-        day = entry.at.astimezone(wall.zone_info(person.zone)).date().isoformat()
-        seen.setdefault((day, role, entry.verb), look)
-    return list(seen.values())
+    return list(lines)[:_LINES]
+
+
+def _kind(verb: str) -> str:
+    if verb == "portal.code_given":
+        return "gave_code"
+    return _KINDS.get(verb.rpartition(".")[2], "changed")
 
 
 def _roles(members: set[UUID], person: Person) -> dict[UUID, str]:

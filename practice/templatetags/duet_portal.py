@@ -29,15 +29,13 @@ def role_words(role: str) -> str:
 
 
 @register.filter
-def look_words(verb: str) -> str:
+def look_words(kind: str) -> str:
     """What they did, as far as it can be said in a few words."""
-    if verb == "portal.code_given":
-        return _("gave you a code")
-    if verb.endswith((".read", ".reported")):
-        return _("looked at it")
-    if verb.endswith((".exported", ".printed")):
-        return _("made a copy")
-    return _("changed something")
+    return {
+        "gave_code": _("gave you a code"),
+        "looked": _("looked at it"),
+        "copied": _("made a copy"),
+    }.get(kind, _("changed something"))
 
 
 @register.filter

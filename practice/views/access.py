@@ -121,7 +121,7 @@ def _by_reader(
             [
                 Line(
                     persons[row.person_id],
-                    reverse("practice:desk-case", args=[row.case_id]),
+                    reverse("practice:desk-case", args=[row.case_id]) if row.case_id else "",
                     row.opened,
                     row.listed,
                 )

@@ -15,6 +15,7 @@ from clients.queries import people
 from clients.rules import permissions
 from clients.rules.actors import Actor
 from clients.rules.permissions import Right
+from practice.actions import reads
 from practice.forms.portal import Button
 from practice.queries import pages
 
@@ -28,6 +29,7 @@ def code(request: MemberRequest, pk: UUID) -> HttpResponse:
     given = ""
     if request.method == "POST" and Button(request.POST).is_valid():
         given = access.give_code(person=person, by=request.actor, now=timezone.now())
+    reads.on_code(person=person, by=request.actor, now=timezone.now())
     context = {"practice": pages.practice(), "person": person, "code": given}
     return render(request, "duet/practice/desk_code.html", context)
 

@@ -16,7 +16,6 @@ from clients.actions import audit, reading
 from clients.models import AuditEntry, CareRelation, Case, Member, Notice, Person
 from clients.queries import reading as trail
 from clients.rules import unusual
-from clients.rules.actors import Actor
 from tests import factories as make
 from tests.factories import NOW, SYSTEM
 
@@ -314,6 +313,13 @@ def test_the_report_is_told_once_to_whoever_has_something_in_it(
     assert reading.report_week(by=SYSTEM, now=NOW + timedelta(days=7)) == 0
 
 
-def test_actors_without_an_id_have_no_cases() -> None:
-    with pytest.raises(ValueError, match="Only a member"):
-        trail.beside_care(Actor.visitor(), NOW, NOW)
+def test_what_was_shown_without_a_case_counts_too(
+    iris: Member, couple: tuple[Case, Person, Person]
+) -> None:
+    _, ana, _ = couple
+    sam, olive, chris = make.front_desk(), make.admin(), make.chris()
+    opened(sam, None, ana, chris, at=LAST_WEEK, verb="code.read")
+    assert rows(iris) == [(sam.pk, ana.pk, 1, 0)]
+    low, high = trail.edges(MONDAY, NOW.tzinfo)  # type: ignore[arg-type]
+    (total,) = trail.readers(olive.as_actor(), low, high)
+    assert total.opened == 1, "somebody without a case is nobody's to count"
