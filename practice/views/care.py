@@ -16,6 +16,7 @@ from clients.models import Case
 from clients.queries import care
 from clients.rules import care as policy
 from clients.rules.permissions import NotPermitted, Right, can, can_restrict
+from practice.actions import reads
 from practice.forms.cases import Assigned, Related
 from practice.forms.desk import Answered
 from practice.queries import caseload
@@ -54,11 +55,13 @@ def _page(
     practice, now = the_practice(), timezone.now()
     zone = caseload.zone(found, practice.zone)
     members = care.candidates(found)
+    voices = caseload.voices(found)
+    reads.on_case(case=found, persons=[one.person for one in voices], by=request.actor, now=now)
     context = {
         "practice": practice,
         "section": "cases",
         "case": found,
-        "voices": caseload.voices(found),
+        "voices": voices,
         "glass": glass_of(request.actor, found.pk, now),
         "team": care.team(found),
         "may_manage": can(request.actor, Right.MANAGE_CARE),
@@ -152,11 +155,13 @@ def restrict(request: MemberRequest, pk: UUID) -> HttpResponse:
     knowing = care.team(found)
     stays = request.actor.id in {found.counselor_id, *(one.member_id for one in knowing)}
     if request.method != "POST":
+        voices, now = caseload.voices(found), timezone.now()
+        reads.on_case(case=found, persons=[one.person for one in voices], by=request.actor, now=now)
         context = {
             "practice": the_practice(),
             "section": "cases",
             "case": found,
-            "voices": caseload.voices(found),
+            "voices": voices,
             "team": knowing,
             "stays": stays,
         }
