@@ -66,6 +66,8 @@ KNOWS = {
 }
 OPENS = {"iris": "AR", "carl": "AR", "theo": "O", "uma": "AR", "gus": "A"}
 REACHES = {"sam": "AO", "rita": "AO", "olive": "AO", "nora": "AOR"}
+# Who may open a case that isn't theirs, for an hour, if it isn't restricted.
+MAY_BREAK = ("iris", "carl", "theo", "uma", "una", "olive", "gus")
 
 
 def canary(who: str, what: str) -> str:
