@@ -1,13 +1,13 @@
 """What sign-ins and changes of factors leave behind: audit entries, ended sessions, a letter."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from allauth.core import context
 from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest
@@ -18,6 +18,7 @@ from clients.models import Member
 from clients.rules.actors import Actor
 from config import sessions
 from config.accounts.adapter import AccountAdapter
+from config.accounts.backend import find
 from config.accounts.forms import mark_used
 
 
@@ -25,6 +26,7 @@ def connect() -> None:
     """Listen; called once when the site starts."""
     user_logged_in.connect(_signed_in, dispatch_uid="config.accounts.in")
     user_logged_out.connect(_signed_out, dispatch_uid="config.accounts.out")
+    user_login_failed.connect(_refused, dispatch_uid="config.accounts.refused")
     # The rows' own signals, which come in the transaction of the change, whoever makes it.
     post_save.connect(_saved, Authenticator, dispatch_uid="config.accounts.saved")
     post_delete.connect(_deleted, Authenticator, dispatch_uid="config.accounts.deleted")
@@ -60,6 +62,23 @@ def _signed_out(request: HttpRequest, user: AbstractBaseUser | None, **_: Any) -
     if user is not None:
         with transaction.atomic():
             _record("member.signed_out", user, by_themselves=True)
+
+
+def _refused(credentials: Mapping[str, Any], **_: Any) -> None:
+    """A wrong password, or a name that nobody has: one entry either way, to take as long.
+
+    What was typed isn't in it: it may be the password.
+    """
+    user = find(str(credentials.get("username") or credentials.get("email") or ""))
+    member = Member.objects.filter(user=user.pk if user else None).first()
+    with transaction.atomic():
+        audit.record(
+            verb="member.sign_in_refused",
+            subject_kind="member",
+            subject_id=member.pk if member else None,
+            by=Actor.visitor(),
+            now=timezone.now(),
+        )
 
 
 def _saved(instance: Authenticator, created: bool, **_: Any) -> None:

@@ -5,11 +5,15 @@ import re
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from clients.limits import Limit
+from clients.models import AuditEntry
 from config import sign_in
+from tests import factories as make
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a-long-pass-phrase"
@@ -64,3 +68,21 @@ def test_one_name_from_many_addresses_is_refused_too(monkeypatch: pytest.MonkeyP
     for number in range(3):
         assert attempt("iris", address=f"192.0.2.{number}")[0] == 401
     assert attempt("iris", address="192.0.2.9")[0] == 429
+
+
+def test_each_refusal_is_on_record_with_as_many_statements_whoever_it_was() -> None:
+    member = make.front_desk()
+    asked = []
+    for name in ("sam", "nobody", "iris"):
+        with CaptureQueriesContext(connection) as ran:
+            assert attempt(name)[0] == 401
+        asked.append(len(ran))
+    assert len(set(asked)) == 1, asked
+    entries = AuditEntry.objects.filter(verb="member.sign_in_refused")
+    assert list(entries.order_by("at").values_list("subject_id", flat=True)) == [
+        member.pk,
+        None,
+        None,
+    ]
+    assert {entry.actor_kind for entry in entries} == {"visitor"}
+    assert all(entry.detail == {} for entry in entries)
