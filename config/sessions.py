@@ -19,6 +19,7 @@ from django.contrib.sessions.backends import db
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
+from clients.rules.browsers import browser_words
 from config.models import Session
 
 IDLE: Final = timedelta(minutes=30)
@@ -133,7 +134,7 @@ class Open:
 
 def note_browser(request: HttpRequest) -> None:
     """Keep which browser signs in, in words that its owner knows it by."""
-    request.session[_BROWSER] = _browser(request.headers.get("User-Agent", ""))
+    request.session[_BROWSER] = browser_words(request.headers.get("User-Agent", ""))
 
 
 def open_of(user: AbstractBaseUser, *, current: str | None, now: datetime) -> list[Open]:
@@ -161,14 +162,3 @@ def end(user: AbstractBaseUser, *, keep: str | None = None, only: str | None = N
     if only is not None:
         rows = rows.filter(session_key=only)
     return rows.delete()[0]
-
-
-def _browser(agent: str) -> str:
-    """`Firefox, Linux` out of a header of two hundred letters; empty where none is known."""
-    # Each of these names itself after those below it.
-    names = ("Edg", "OPR", "Firefox", "Chrome", "Safari")
-    called = {"Edg": "Edge", "OPR": "Opera"}
-    systems = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")
-    name = next((called.get(name, name) for name in names if f"{name}/" in agent), "")
-    system = next((system for system in systems if system in agent), "")
-    return ", ".join(part for part in (name, system) if part)
