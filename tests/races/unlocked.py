@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
+from clients.rules.actors import Actor
 from config.wsgi import application
 from practice.actions import booking, guard
 from practice.models import Appointment
@@ -10,7 +11,7 @@ from practice.models import Appointment
 __all__ = ["application"]
 
 
-def read_only(appointment_id: UUID) -> Appointment:
+def read_only(appointment_id: UUID, by: Actor) -> Appointment:
     """The row as it is read by anybody."""
     return Appointment.objects.select_related("service", "counselor__member").get(pk=appointment_id)
 
