@@ -171,7 +171,6 @@ def opens_a_door(node: ast.AST | None) -> bool:
 DESK_QUERIES = ("practice.queries.caseload", "practice.queries.diary")
 ASKED_FOR = ("Actor", "Appointment", "Case", "Iterable[Person]")
 NAME_NOBODY = {
-    "practice.queries.caseload.sought": "makes fingerprints of what was typed",
     "practice.queries.diary.busy": "says that a counselor has no time, and not why",
     "practice.queries.diary.offered": "who offers what stands on the public page",
 }

@@ -26,15 +26,15 @@ def break_glass(*, case: Case, reason: str, by: Actor, now: datetime) -> BreakGl
     """Let the actor read the case for an hour; its counselor and supervisors are told at once.
 
     While it is open, twice is the same as once. Refuses (NotPermitted) members without the right,
-    and a case that they may not know of, as if there were none; (NotAllowed) a reason of less than
-    ten characters or more than five hundred, and who cares for the case anyway; (NoSecondFactor)
-    who has none.
+    and a case that is restricted against them, as if there were none; (NotAllowed) a reason of
+    less than ten characters or more than five hundred, and who cares for the case anyway;
+    (NoSecondFactor) who has none.
     """
     permissions.check(by, Right.BREAK_GLASS)
     # One at a time, so that a button pressed twice opens one glass.
     members = Member.objects.select_related("user").select_for_update(of=("self",), no_key=True)
     member = members.get(pk__in=[by.id])
-    found = Case.objects.visible_to(by.without_glass()).filter(pk=case.pk)
+    found = Case.objects.breakable_by(by.without_glass()).filter(pk=case.pk)
     row = found.select_related("couple__key", "person__key").first()
     if row is None:
         raise NotPermitted

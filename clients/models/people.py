@@ -55,9 +55,13 @@ class PersonQuerySet(models.QuerySet["Person"]):
             return self
         if actor.kind == "person":
             return self.filter(pk__in=[actor.id])
+        return self.filter(_is_of(Case.objects.visible_to(actor))).not_hidden_from(actor)
+
+    def not_hidden_from(self, actor: actors.Actor) -> "PersonQuerySet":
+        """All but those who have a case that is restricted against the actor."""
         seen = Case.objects.visible_to(actor)
         hidden = Case.objects.filter(restricted_at__isnull=False).exclude(pk__in=seen.values("pk"))
-        return self.filter(_is_of(seen)).exclude(_is_of(hidden))
+        return self.exclude(_is_of(hidden))
 
     def found_by(self, digests: "Sequence[bytes]") -> "PersonQuerySet":
         """Persons with any of these blind-index digests."""
@@ -227,6 +231,17 @@ class CaseQuerySet(models.QuerySet["Case"]):
         if actor.kind != "member":
             return self.none()
         return self.filter(_related(actor, CareRelation.CARES) | Q(pk__in=actor.opened))
+
+    def breakable_by(self, actor: actors.Actor) -> "CaseQuerySet":
+        """Cases whose glass the actor may break; of them they are told only whose they are.
+
+        With the right, those that they may know of and, whoever's, all but the restricted ones:
+        whoever stands in for a colleague who is ill is named for nothing.
+        """
+        if not can(actor, Right.BREAK_GLASS):
+            return self.none()
+        known = Case.objects.visible_to(actor)
+        return self.filter(Q(restricted_at__isnull=True) | Q(pk__in=known.values("pk")))
 
 
 def _related(actor: actors.Actor, kinds: "Iterable[str]") -> Q:

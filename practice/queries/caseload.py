@@ -1,8 +1,8 @@
 """The cases on somebody's desk; each function says how many statements it takes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
@@ -10,14 +10,19 @@ from django.db.models import F, FilteredRelation, Min, Prefetch, Q, QuerySet
 
 from clients.models import Case, CoupleMember, Person
 from clients.queries import people
+from clients.queries.people import Sought
 from clients.rules import contact
 from clients.rules.actors import Actor
+from clients.rules.permissions import Right, can
 from practice.models import Answer, Appointment, Attendance
+from practice.rules import wall
 
 PAGE: Final = 50
 _SESSIONS_SHOWN: Final = 20
 # A search that fits so many is no search yet.
 _MOST_FOUND: Final = 500
+# Of cases of others no more are told of at once.
+OTHERS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +114,87 @@ def voices(case: Case) -> tuple[Voice, ...]:
     return tuple(Voice(one.person, "b" if one.voice else "a") for one in case.couple.members.all())
 
 
-def search(actor: Actor, text: str, *, region: str) -> list[Person] | None:
-    """Persons by an exact address or number, or by words of their name; two statements at most.
+# --- whom somebody looks for ---------------------------------------------------------------------
 
-    None where so many have the name that it finds nobody.
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A case whose glass one may break: whose it is and since when, and nobody's name.
+
+    `found` are those of its persons who were looked for, to be put on record.
     """
+
+    case: Case
+    opened_on: date
+    found: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came of a search; nobody where so many have the name that it is none."""
+
+    persons: list[Person] = field(default_factory=list)
+    too_many: bool = False
+    others: list[Other] = field(default_factory=list)
+
+
+def search(actor: Actor, text: str, *, region: str, zone: str) -> Found:
+    """Whom an exact address or number fits, or words of their name; four statements at most."""
     try:
-        if "@" in text:
-            return people.persons_at(actor, email=text)
-        if sum(char.isdecimal() for char in text) > len(text) / 2:
-            return people.persons_called(actor, phone=contact.phone(text, region=region))
-        found = people.persons_named(actor, text)
+        wanted = people.sought(text, region=region)
     except contact.Refused:
-        return []
+        return Found()
     except LookupError:  # nobody was ever known here, so nobody has a fingerprint
+        return Found()
+    persons = people.persons_sought(actor, wanted)
+    too_many = len(persons) > _MOST_FOUND
+    return Found([] if too_many else persons, too_many, _others(actor, wanted, zone))
+
+
+def breaks_for_others(actor: Actor) -> bool:
+    """Whether there may be cases that the actor doesn't know of and could open."""
+    return can(actor, Right.BREAK_GLASS) and not can(actor, Right.SEE_DIARY)
+
+
+def _others(actor: Actor, wanted: Sought, zone: str) -> list[Other]:
+    """The newest cases of others that have whom somebody looks for; two statements at most.
+
+    Nobody is found by a single word, so that first names can't be leafed through, and nobody who
+    has a case that is restricted against the actor.
+    """
+    if not wanted.is_sure or not breaks_for_others(actor):
         return []
-    return found if len(found) <= _MOST_FOUND else None
+    found = people.fitting(Person.objects.all().not_hidden_from(actor), wanted).values("pk")
+    known = Case.objects.visible_to(actor).values("pk")
+    together = CoupleMember.objects.filter(person__in=found, left_at__isnull=True)
+    cases = (
+        Case.objects.breakable_by(actor)
+        .exclude(pk__in=known)
+        .filter(Q(person__in=found) | Q(couple__in=together.values("couple")))
+        .select_related("counselor", "couple")
+        .prefetch_related(Prefetch("couple__members", together))
+        .order_by("-opened_at", "pk")
+    )
+    return [
+        Other(one, wall.wall(wall.minute_floor(one.opened_at), zone).date(), _found_in(one))
+        for one in cases[:OTHERS]
+    ]
+
+
+def _found_in(case: Case) -> tuple[UUID, ...]:
+    if case.person_id is not None:
+        return (case.person_id,)
+    assert case.couple is not None  # noqa: S101 - the table has one or the other
+    return tuple(one.person_id for one in case.couple.members.all())
+
+
+# --- one case ------------------------------------------------------------------------------------
+
+
+def breakable(actor: Actor, pk: UUID) -> Case | None:
+    """A case whose glass the actor may break, and whose it is; one statement."""
+    found = Case.objects.breakable_by(actor).filter(pk=pk)
+    return found.select_related("counselor__counselor").first()
 
 
 def case(actor: Actor, pk: UUID) -> Case | None:

@@ -38,22 +38,27 @@ def cases(request: MemberRequest) -> HttpResponse:
     now, actor, practice = timezone.now(), request.actor, the_practice()
     form = Search(request.POST if request.method == "POST" else None)
     mine, number = _asked(request)
-    found, too_many = None, False
+    zone = practice.zone
+    result = caseload.Found()
     if form.is_bound:
-        mine, number, found = False, 1, []
+        mine, number = False, 1
         if form.is_valid():
-            persons = caseload.search(actor, form.cleaned_data["q"], region=practice.region)
-            too_many, found = persons is None, persons or []
+            text = form.cleaned_data["q"]
+            result = caseload.search(actor, text, region=practice.region, zone=zone)
+    found = result.persons if form.is_bound else None
     page = caseload.listed(actor, now, mine=mine, found=found, number=number)
     shown = [(voice.person.pk, row.case.pk) for row in page.rows for voice in row.voices]
     reads.in_caseload(persons=shown, by=actor, now=now)
-    zone = practice.zone
+    told = [(person, one.case.pk) for one in result.others for person in one.found]
+    reads.in_search(persons=told, by=actor, now=now)
     context = {
         "practice": practice,
         "section": "cases",
         "form": form,
         "searched": form.is_bound and form.is_valid(),
-        "too_many": too_many,
+        "too_many": result.too_many,
+        "others": result.others,
+        "breaks_for_others": caseload.breaks_for_others(actor),
         "rows": page.rows,
         "more": page.more,
         "mine": mine,
@@ -107,7 +112,10 @@ def allowed(actor: Actor, case: Case, *, is_open: bool) -> Allowed:
     """What is seen only through the broken glass is read, and nothing else."""
     knows = case.pk not in actor.opened or care.knows_of(actor, case.pk)
     return Allowed(
-        book=knows and may_book_for(actor, case) and bool(diary.books(actor)),
+        book=knows
+        and case.state != Case.State.CLOSED
+        and may_book_for(actor, case)
+        and bool(diary.books(actor)),
         manage=knows and can_restrict(actor, case.counselor_id),
         break_glass=knows and not is_open and can(actor, Right.BREAK_GLASS),
         see_contact=can_see_contact(actor, opened=is_open),

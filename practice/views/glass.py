@@ -6,8 +6,9 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
@@ -22,7 +23,6 @@ from clients.rules.permissions import NotPermitted, Right
 from practice.forms.cases import Reason
 from practice.queries import caseload
 from practice.templatetags import duet_times
-from practice.views.cases import find_case
 from practice.views.desk import the_practice
 
 
@@ -30,12 +30,14 @@ from practice.views.desk import the_practice
 @doors.about("case", Right.BREAK_GLASS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def break_glass(request: MemberRequest, pk: UUID) -> HttpResponseBase:
-    """Say why, and the case is open to be read for an hour.
+    """Say why, and the case is open to be read for an hour; until then only whose it is is told.
 
     Whoever proved their second factor long ago proves it once more first. Who reads it anyway is
     led there.
     """
-    now, found = timezone.now(), find_case(request, pk)
+    now, found = timezone.now(), caseload.breakable(request.actor, pk)
+    if found is None:
+        raise Http404
     if care.is_open(request.actor, found):
         return redirect("practice:desk-case", pk=found.pk)
     once_more = _once_more(request)
@@ -52,6 +54,13 @@ def break_glass(request: MemberRequest, pk: UUID) -> HttpResponseBase:
         return _page(request, found, form, now, no_factor=True, status=403)
     messages.success(request, _("The case is open to you for an hour; its counselor is told."))
     return redirect("practice:desk-case", pk=found.pk)
+
+
+def _back(request: MemberRequest, found: Case) -> str:
+    """The case's page for whoever may know of it anyway; for others that isn't there."""
+    if care.may_know(request.actor, found):
+        return reverse("practice:desk-case", args=[found.pk])
+    return reverse("practice:desk-cases")
 
 
 def _once_more(request: HttpRequest) -> HttpResponseBase | None:
@@ -83,6 +92,7 @@ def _page(
         "practice": practice,
         "section": "cases",
         "case": found,
+        "back_url": _back(request, found),
         "form": form,
         "no_factor": no_factor,
         "is_demo": settings.DUET["MODE"] == "demo",

@@ -125,16 +125,43 @@ def test_only_whose_role_gives_the_right(case: Case) -> None:
     assert not Notice.objects.exists()
 
 
-def test_a_case_that_one_may_not_know_of_is_not_there(
-    case: Case, olive: Member, iris: Member
+def breakable(member: Member) -> set[Case]:
+    return set(Case.objects.breakable_by(member.as_actor()))
+
+
+def test_who_stands_in_for_a_colleague_opens_a_case_that_they_are_named_for_nowhere(
+    case: Case, iris: Member
 ) -> None:
-    theo = make.counselor("theo").member
-    with pytest.raises(NotPermitted):
-        break_glass(case, theo.as_actor())
+    for member in (make.counselor("theo").member, make.supervisor()):
+        assert not Case.objects.visible_to(member.as_actor()).exists(), "the control"
+        row = break_glass(case, member.as_actor())
+        assert find.is_open(member.as_actor(opened=[case.pk]), case)
+        told = Notice.objects.get(kind="glass_broken", subject_id=row.pk)
+        assert told.member == iris
+
+
+def test_a_restricted_case_is_not_there(case: Case, olive: Member, iris: Member) -> None:
+    others = [olive, make.counselor("theo").member, make.supervisor()]
+    assert all(breakable(one) == {case} for one in others), "the control"
     care.restrict(case=case, by=iris.as_actor(), now=make.NOW)
-    with pytest.raises(NotPermitted):
-        break_glass(case, olive.as_actor())
+    for member in others:
+        assert breakable(member) == set()
+        with pytest.raises(NotPermitted):
+            break_glass(case, member.as_actor())
     assert not Notice.objects.exists()
+
+
+def test_without_the_right_there_is_nothing_to_break(case: Case, iris: Member) -> None:
+    for member in (
+        make.front_desk(),
+        make.reviewer(),
+        make.member("nobody", roles=[]),
+        make.member("both", roles=["front_desk", "reviewer"]),
+    ):
+        assert breakable(member) == set()
+    for actor in (Actor.visitor(), Actor.of_person(uuid4(), 2)):
+        assert not Case.objects.breakable_by(actor).exists()
+    assert breakable(iris) == {case}, "the control"
 
 
 def test_a_member_who_is_named_for_a_restricted_case_may(

@@ -3,6 +3,7 @@
 import time
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -161,11 +162,48 @@ def test_without_the_right_there_is_no_way(case: Case, theo: Counselor, iris: Co
         client = signed_in(member)
         assert client.get(address(case, "open/")).status_code == 403
         assert open_it(client, case).status_code == 403
-    stranger = signed_in(theo.member)
-    assert stranger.get(address(case, "open/")).status_code == 404
-    assert open_it(stranger, case).status_code == 404
     # Who cares for it is led to it.
     assert signed_in(iris.member).get(address(case, "open/"))["Location"] == address(case)
+    assert not BreakGlass.objects.exists()
+
+
+def test_who_stands_in_is_told_whose_case_it_is_and_nobodys_name(
+    case: Case, theo: Counselor, iris: Counselor
+) -> None:
+    own = signed_in(theo.member)
+    assert own.get(address(case)).status_code == 404
+    asked = walk.text(own.get(address(case, "open/")))
+    assert "It is a case of Iris." in asked
+    assert address(case) + '"' not in asked, "no way back to a page that isn't there"
+    refused = walk.text(open_it(own, case, "too short"))
+    for page in (asked, refused):
+        for canary in ("Ana", "Alder", "Ben", "Birch", "ana@example.org", WORDS):
+            assert canary not in page
+    assert not AuditEntry.objects.filter(actor_id=theo.member_id, verb="case.read").exists()
+    assert open_it(own, case)["Location"] == address(case)
+    page = walk.text(own.get(address(case)))
+    assert BANNER in page
+    assert WORDS in page
+    assert Notice.objects.get().member == iris.member
+    Case.objects.filter(pk=case.pk).update(counselor=None)
+    una = signed_in(make.supervisor())
+    assert "has no counselor yet" in walk.text(una.get(address(case, "open/")))
+
+
+def test_a_restricted_case_is_as_absent_as_one_that_never_was(
+    case: Case, theo: Counselor, olive: Member
+) -> None:
+    assert signed_in(theo.member).get(address(case, "open/")).status_code == 200, "the control"
+    Case.objects.update(restricted_at=make.NOW)
+    absent = Case(pk=uuid4())
+    for member in (theo.member, make.supervisor(), olive):
+        client = signed_in(member)
+        for refused, missing in (
+            [client.get(address(one, "open/")) for one in (case, absent)],
+            [open_it(client, one) for one in (case, absent)],
+        ):
+            assert refused.status_code == missing.status_code == 404
+            assert refused.content == missing.content
     assert not BreakGlass.objects.exists()
 
 
