@@ -96,7 +96,9 @@ def test_a_good_key_passes() -> None:
 
 
 SAMPLE = SAMPLE_NOTES_KEY.partition(":")[2]
-KEY = new_notes_key().partition(":")[2]
+# Drawn once and kept: a test's name is made of it, and has to be the same in each process.
+KEY = "kd7a67e7f-UCRyLvPzv-54kT-nRrdevv3YEHUcRkZps"
+OTHER = "NdwPxPfl9UuDCH2_jpISUezm4TslDSm2D_wpzuphC6k"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ KEY = new_notes_key().partition(":")[2]
         ("k1:c2hvcnQ=", "32 bytes"),
         ("k1:not base64 at all", "id:key|32 bytes"),
         ("without-an-id", "id:key"),
-        (f"k1:{KEY},{new_notes_key().replace(':', '-')}", "id:key"),
+        (f"k1:{KEY},k2-{OTHER}", "id:key"),
         (f"k1:{KEY},k1:{'B' * 43}", "names the key 'k1' twice"),
         (f"k1:{KEY}\nk2:{KEY}=", "'k2' under another name too"),
         ("k1:" + "A" * 43, "wasn't drawn at random"),
