@@ -7,7 +7,7 @@ from django.core.checks import CheckMessage, Error, Warning  # noqa: A004
 from django.db import DatabaseError
 from django.utils import timezone
 
-from clients.queries import erased_keys, keys
+from clients.queries import audit, erased_keys, keys
 from clients.rules.envelope import KeyRefused
 
 
@@ -33,4 +33,18 @@ def erased_records_are_gone() -> Iterator[CheckMessage]:
         yield Error(sentence, hint="See docs/keys.md, on erasing.", id="keys.erased")
 
 
-CHECKS = [keys_are_proved, erased_records_are_gone]
+def the_audit_is_not_cut_off() -> Iterator[CheckMessage]:
+    """What this machine noted of the audit chain has to be in it still."""
+    try:
+        noted = audit.noted_head()
+        whole = noted is None or audit.holds(noted)
+    except DatabaseError:
+        return
+    if not whole:
+        sentence = (
+            "The audit chain doesn't hold what was noted of it: run `manage.py audit verify`."
+        )
+        yield Error(sentence, hint="See docs/audit.md; after a restore it is so.", id="audit.cut")
+
+
+CHECKS = [keys_are_proved, erased_records_are_gone, the_audit_is_not_cut_off]

@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from clients.actions import audit, keys
+from clients.doctor import the_audit_is_not_cut_off
 from clients.models import AuditEntry, AuditSeal, DataKey, Person
 from clients.queries import audit as trail
 from clients.rules import chain
@@ -425,7 +426,9 @@ def test_without_the_note_a_cut_off_end_is_not_noticed() -> None:
 
 def test_what_was_noted_stays_when_the_chain_goes_on_after_a_cut() -> None:
     _sealed()
+    assert list(the_audit_is_not_cut_off()) == []
     assert audit.note_head(by=SYSTEM, now=NOW)
+    assert list(the_audit_is_not_cut_off()) == []
     noted = trail.noted_head()
     _take_away(4, 5)
     for number in range(4):
@@ -433,6 +436,7 @@ def test_what_was_noted_stays_when_the_chain_goes_on_after_a_cut() -> None:
     assert audit.seal(by=SYSTEM, now=NOW) == 4
     assert not audit.note_head(by=SYSTEM, now=NOW)
     assert trail.noted_head() == noted
+    assert [found.id for found in the_audit_is_not_cut_off()] == ["audit.cut"]
     assert "Place 5: the chain isn't the one that was noted outside" in _verify()
 
 

@@ -54,8 +54,11 @@ def test_a_beat_that_starts_rings_at_once_so_that_dying_often_does_not_silence_i
     scheduler.setup_schedule()
     assert {name for name, entry in scheduler.schedule.items() if entry.is_due()[0]} == {
         "practice.tasks.send_due",
-        "clients.tasks.seal_audit",
+        "practice.tasks.tell_members",
         "practice.tasks.expire_holds",
+        "clients.tasks.seal_audit",
+        "clients.tasks.watch_reading",
+        "clients.tasks.report_access",
     }
     # The control: counted from its own start, none of them is due.
     for entry in scheduler.schedule.values():
