@@ -1,4 +1,4 @@
-"""Say who cares for a case, and who may know of it."""
+"""Say who cares for a case, who may know of it, and whether it goes on."""
 
 from datetime import datetime
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import transaction
 
 from clients.actions import audit, notices
-from clients.models import CareRelation, Case, Member
+from clients.models import CareRelation, Case, Couple, Member
 from clients.queries import care
 from clients.rules import care as policy
 from clients.rules import permissions
@@ -106,6 +106,38 @@ def lift(*, case: Case, by: Actor, now: datetime) -> Case:
         case.save(update_fields=["restricted_at"])
         _record("case.unrestricted", case, by, now)
     return case
+
+
+@transaction.atomic
+def close(*, case: Case, by: Actor, now: datetime) -> Case:
+    """Close a case; what is still to come is for `practice.actions.cases` to ask.
+
+    Twice is the same as once. Refuses (NotPermitted) who is neither its counselor nor has the
+    right, or may not know of it.
+    """
+    case = _locked(case, by)
+    permissions.check_closes(by, case.counselor_id)
+    if not _is_closed(case):
+        _set_state(case, Case.State.CLOSED, now)
+        _record("case.closed", case, by, now)
+    return case
+
+
+@transaction.atomic
+def reopen(*, case: Case, in_care: bool, by: Actor, now: datetime) -> Case:
+    """Go on with a closed case, as one in care or as an enquiry. Refuses as `close` does."""
+    case = _locked(case, by)
+    permissions.check_closes(by, case.counselor_id)
+    if _is_closed(case):
+        _set_state(case, Case.State.ACTIVE if in_care else Case.State.ENQUIRY, None)
+        _record("case.reopened", case, by, now)
+    return case
+
+
+def _set_state(case: Case, state: Case.State, closed_at: datetime | None) -> None:
+    case.state, case.closed_at = state, closed_at
+    case.save(update_fields=["state", "closed_at"])
+    Couple.objects.filter(case=case).update(ended_at=closed_at, paused_at=None)
 
 
 def _locked(case: Case, by: Actor) -> Case:

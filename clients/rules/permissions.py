@@ -146,11 +146,26 @@ def can_see_contact(actor: Actor, *, opened: bool) -> bool:
 
 def can_restrict(actor: Actor, counselor: UUID | None) -> bool:
     """Whether the actor says who may know of a case: its counselor, or with the right."""
-    own = counselor is not None and _is_own(actor, counselor)
-    return own or can(actor, Right.MANAGE_CARE)
+    return _is_in_charge(actor, counselor)
 
 
 def check_restricts(actor: Actor, counselor: UUID | None) -> None:
     """Refuses (NotPermitted) whoever may not restrict this case."""
     if not can_restrict(actor, counselor):
         raise NotPermitted(Right.MANAGE_CARE)
+
+
+def can_close(actor: Actor, counselor: UUID | None) -> bool:
+    """Whether the actor closes and reopens a case: its counselor, or with the right."""
+    return _is_in_charge(actor, counselor)
+
+
+def check_closes(actor: Actor, counselor: UUID | None) -> None:
+    """Refuses (NotPermitted) whoever may not close or reopen this case."""
+    if not can_close(actor, counselor):
+        raise NotPermitted(Right.MANAGE_CARE)
+
+
+def _is_in_charge(actor: Actor, counselor: UUID | None) -> bool:
+    own = counselor is not None and _is_own(actor, counselor)
+    return own or can(actor, Right.MANAGE_CARE)

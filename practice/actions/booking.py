@@ -51,6 +51,10 @@ class PartnerNotExpected(Exception):
     """The service is for one person."""
 
 
+class CaseClosed(Exception):
+    """The case is closed: it is reopened before anything is booked for it."""
+
+
 class GateStaysShut(Exception):
     """The partner still can't be written to; `why` is the gate that holds it."""
 
@@ -433,7 +437,8 @@ def book_by_hand(
     Without `comes`, all of the case. Refuses (NotOffered) a start outside the offered times
     unless `beside` gives a reason, (SlotTaken) one that overlaps unless `beside` says to
     overbook, (PartnerNotExpected) two where one person comes, (NotPermitted) who doesn't keep this
-    diary, or neither keeps all nor counsels those of the case. One of `request` and `case`.
+    diary, or neither keeps all nor counsels those of the case, (CaseClosed) a case that is closed.
+    One of `request` and `case`.
     """
     _check_books_by_hand(counselor, request, case, by)
     _check_partner_expected(service, request)
@@ -477,10 +482,16 @@ def _check_books_by_hand(
     permissions.check_keeps_diary(by, counselor.member_id)
     if request is not None and request.partner_asked_in_person:
         permissions.check_says_asked(by, counselor.member_id)
-    if case is not None and by.kind == "member":
-        if not Case.objects.visible_to(by.without_glass()).filter(pk=case.pk).exists():
-            raise permissions.NotPermitted
-        permissions.check_books_for(by, cares=care.counsels(by, case))
+    if case is None:
+        return
+    # Locked: who closes it at this moment waits, and finds what is booked here.
+    seen = Case.objects.visible_to(by.without_glass()).filter(pk=case.pk)
+    row = seen.select_for_update(of=("self",), no_key=True).first()
+    if row is None:
+        raise permissions.NotPermitted
+    permissions.check_books_for(by, cares=care.counsels(by, row))
+    if row.state == Case.State.CLOSED:
+        raise CaseClosed
 
 
 def _request_of_known(case_id: UUID, persons: Sequence[Person]) -> Request:

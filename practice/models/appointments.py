@@ -85,6 +85,8 @@ class Appointment(models.Model):
         NO_SHOW = "no_show"
 
     TAKES_PLACE = (State.REQUESTED, State.CONFIRMED)
+    # Of what is over, what nobody has put down as missed: an hour that may have been one of care.
+    ATTENDED = (State.DONE, State.CONFIRMED)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     counselor = models.ForeignKey(Counselor, on_delete=models.PROTECT, related_name="appointments")

@@ -95,6 +95,10 @@ def _not_offered() -> str:
     return _("That isn't one of the offered times. To book it all the same, say why.")
 
 
+def _closed() -> str:
+    return _("This case is closed. Its counselor or an admin reopens it before anything is booked.")
+
+
 @dataclass(frozen=True, slots=True)
 class Conflicts:
     """What lies in the way: the rows that this member sees, and times that are only busy."""
@@ -229,7 +233,8 @@ def book(request: MemberRequest) -> HttpResponse:
     if hand is None:
         return _choose(request, status=422 if request.method == "POST" else 200)
     if request.method != "POST":
-        return _book_page(request, hand, _hand_form(request, hand, None), now)
+        notice = _closed() if hand.case and hand.case.state == Case.State.CLOSED else ""
+        return _book_page(request, hand, _hand_form(request, hand, None), now, notice=notice)
     form = _hand_form(request, hand, request.POST)
     if not form.is_valid():
         return _book_page(request, hand, form, now, status=form.status)
@@ -258,6 +263,8 @@ def book(request: MemberRequest) -> HttpResponse:
         )
     except booking.NotOffered:
         return _book_page(request, hand, form, now, notice=_not_offered(), status=422)
+    except booking.CaseClosed:
+        return _book_page(request, hand, form, now, notice=_closed(), status=422)
     messages.success(request, _("Booked. What is sent, and when, is listed below."))
     return to_page(booked.appointment)
 

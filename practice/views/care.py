@@ -1,7 +1,9 @@
-"""Who cares for a case, and who may know of it."""
+"""Who cares for a case, who may know of it, and whether it goes on."""
 
+from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -15,8 +17,9 @@ from clients.doors import MemberRequest
 from clients.models import Case
 from clients.queries import care
 from clients.rules import care as policy
-from clients.rules.permissions import NotPermitted, Right, can, can_restrict
-from practice.actions import reads
+from clients.rules import retention
+from clients.rules.permissions import NotPermitted, Right, can, can_close, can_restrict
+from practice.actions import cases, reads
 from practice.forms.cases import Assigned, Related
 from practice.forms.desk import Answered
 from practice.queries import caseload
@@ -66,6 +69,8 @@ def _page(
         "team": care.team(found),
         "may_manage": can(request.actor, Right.MANAGE_CARE),
         "is_closed": found.state == Case.State.CLOSED,
+        "may_close": can_close(request.actor, found.counselor_id),
+        "kept_until": _kept_until(found.closed_at or now),
         "assigned": assigned or Assigned(members=members),
         "related": related or Related(members=members),
         "refusal": refusal,
@@ -73,6 +78,11 @@ def _page(
         "zone_label": duet_times.zone_words(zone),
     }
     return render(request, "duet/practice/desk_care.html", context, status=status)
+
+
+def _kept_until(closed_at: datetime) -> int:
+    """The year up to which a record is kept whose case is closed then."""
+    return retention.kept_until(closed_at.date(), settings.DUET["RETENTION_YEARS"]).year
 
 
 def _refused(code: str) -> str:
@@ -183,4 +193,36 @@ def lift(request: MemberRequest, pk: UUID) -> HttpResponse:
         return _page(request, found, refusal=_("Please press the button once more."), status=422)
     actions.lift(case=found, by=request.actor, now=timezone.now())
     messages.success(request, _("The case is no longer restricted."))
+    return redirect("practice:desk-care", pk=found.pk)
+
+
+@doors.desk
+@doors.about("case")
+@require_POST
+def close(request: MemberRequest, pk: UUID) -> HttpResponse:
+    """Close the case, where nothing is to come any more."""
+    found = _find(request, pk)
+    if not Answered(request.POST).is_valid():
+        return _page(request, found, refusal=_("Please press the button once more."), status=422)
+    try:
+        cases.close(case=found, by=request.actor, now=timezone.now())
+    except cases.StillComing:
+        refusal = _(
+            "Something is still booked for this case. Cancel it first, then close the case."
+        )
+        return _page(request, found, refusal=refusal, status=422)
+    messages.success(request, _("The case is closed."))
+    return redirect("practice:desk-care", pk=found.pk)
+
+
+@doors.desk
+@doors.about("case")
+@require_POST
+def reopen(request: MemberRequest, pk: UUID) -> HttpResponse:
+    """Go on with a closed case."""
+    found = _find(request, pk)
+    if not Answered(request.POST).is_valid():
+        return _page(request, found, refusal=_("Please press the button once more."), status=422)
+    cases.reopen(case=found, by=request.actor, now=timezone.now())
+    messages.success(request, _("The case is open again."))
     return redirect("practice:desk-care", pk=found.pk)

@@ -70,11 +70,13 @@ STATEMENTS = {
     "desk-cases": 7,
     "desk-cases, own": 7,
     "desk-cases, found": 9,
+    "desk-cases, others": 9,
     "desk-case": 15,
     "desk-case, own": 15,
-    "desk-glass": 7,
-    "desk-care": 8,
-    "desk-restrict": 7,
+    "desk-glass": 6,
+    "desk-care": 9,
+    "desk-restrict": 8,
+    "desk-access": 8,
     "api-services": 4,
     "api-counselors": 2,
     "api-slots": 1,
@@ -87,6 +89,7 @@ STATEMENTS = {
 NO_PAGE = {
     *("hold", "release", "attendance-confirm", "attendance-mine-confirm", "desk-accept"),
     *("desk-care-counselor", "desk-care-add", "desk-care-end", "desk-lift"),
+    *("desk-case-close", "desk-case-reopen", "desk-notice-seen"),
     *("desk-close", "desk-open-gate", "api-holds", "api-hold", "api-bookings", "api-confirm"),
     *("api-move", "api-cancel", "api-unknown", "api-schema", "api-docs"),
 }
@@ -122,6 +125,7 @@ def pages() -> dict[str, Call]:
         counselor=theo, period=DateTimeTZRange(NOON, NOON + timedelta(days=9)), label="Away"
     )
     visitor, owner, iris = Client(), signed_in("olive"), signed_in("iris")
+    beside = signed_in("theo")
     own = coming.get(token_hash=booking.token_hash(link))
     mine = _remembering(lambda session: visit.keep_own(session, own, NOON))
     sent = visit.Sent(own.pk, own.person_id, "", NOON)
@@ -173,11 +177,13 @@ def pages() -> dict[str, Call]:
         "desk-cases": get(owner, "/desk/cases/"),
         "desk-cases, own": get(iris, "/desk/cases/"),
         "desk-cases, found": lambda: owner.post("/desk/cases/", {"q": booker.email}),
+        "desk-cases, others": lambda: beside.post("/desk/cases/", {"q": booker.email}),
         "desk-case": get(owner, case),
         "desk-case, own": get(iris, case),
         "desk-glass": get(owner, f"{case}open/"),
         "desk-care": get(owner, f"{case}care/"),
         "desk-restrict": get(owner, f"{case}restrict/"),
+        "desk-access": get(owner, "/desk/access/"),
         "api-services": get(visitor, "/api/v1/services/"),
         "api-counselors": get(visitor, "/api/v1/counselors/"),
         "api-slots": get(

@@ -11,6 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from clients.actions import care
 from clients.models import AuditEntry, CareRelation, Case, Member
+from clients.models.people import CaseQuerySet, PersonQuerySet
+from clients.queries import reading
 from practice.models import Appointment, Counselor, Practice, Service
 from tests import factories as make
 from tests.practice.views import walk
@@ -167,6 +169,129 @@ def test_the_pages_take_as_many_statements_for_many_as_for_few(
         relate(case, make.member(f"m{day}", roles=["counselor"]), "co_counselor")
     assert [statements(path) for path in pages] == few
     assert few <= [8, 16, 11]
+
+
+# --- cases of others ------------------------------------------------------------------------------
+
+SURE = ("ana alder", "Alder, Ana".replace(",", ""), "ana@example.org", "+1 201 555 0101")
+OTHERS = "A case of Iris, opened 11 Jan 2027"
+
+
+def shown(answer: Any) -> str:
+    """The page, but for what the searcher wrote, which stands in the field."""
+    return re.sub(r'(name="q") value="[^"]*"', r"\1", walk.text(answer))
+
+
+@pytest.mark.parametrize("text", SURE)
+@pytest.mark.parametrize("role", ["counselor", "supervisor"])
+def test_who_may_break_the_glass_finds_the_case_of_a_colleague_and_no_name(
+    role: str, case: Case, text: str
+) -> None:
+    client = signed_in(make.member(role, roles=[role]))
+    page = shown(find(client, text))
+    assert "Cases of others" in page
+    assert page.count(OTHERS) == 1
+    assert f'href="{address(case, "open/")}"' in page
+    assert f'href="{address(case)}"' not in page
+    assert not any(canary in page for canary in (*CANARIES, "Ben", "ben@"))
+
+
+@pytest.mark.parametrize("text", ["ana", "Alder", "ana ana", "ANA ana", "ana birch", "ana al"])
+def test_nobody_is_found_by_one_word_or_by_a_word_too_many(
+    case: Case, theo: Counselor, text: str
+) -> None:
+    page = shown(find(signed_in(theo.member), text))
+    assert OTHERS not in page
+    assert "by two words of the name" in page
+    assert not AuditEntry.objects.filter(verb="search.read").exists()
+
+
+@pytest.mark.parametrize("role", ["front_desk", "reviewer", "admin"])
+def test_who_knows_of_all_cases_has_no_second_list(role: str, case: Case) -> None:
+    client = signed_in(make.member(role, roles=[role]))
+    for text in SURE:
+        page = shown(find(client, text))
+        assert "Cases of others" not in page
+        assert "Ana Alder" in page
+        Case.objects.update(restricted_at=make.NOW)
+        page = shown(find(client, text))
+        assert "Cases of others" not in page
+        assert not any(canary in page for canary in CANARIES)
+        Case.objects.update(restricted_at=None)
+
+
+def test_a_case_that_one_knows_of_stands_in_the_first_list_alone(
+    case: Case, theo: Counselor
+) -> None:
+    relate(case, theo.member, "named")
+    page = walk.text(find(signed_in(theo.member), "ana alder"))
+    assert "Ana Alder" in page
+    assert OTHERS not in page
+
+
+def test_nobody_is_found_who_has_a_restricted_case_whatever_other_case_they_have(
+    case: Case, couple: Appointment, theo: Counselor, iris: Counselor
+) -> None:
+    ana, ben = (couple.attendances.get(role=role).person for role in ("booker", "partner"))
+    alone = make.case(ana, counselor=iris)
+    own = signed_in(theo.member)
+    assert shown(find(own, "ana alder")).count(OTHERS) == 2, "the control"
+    care.restrict(case=alone, by=iris.member.as_actor(), now=make.NOW)
+    assert OTHERS not in shown(find(own, "ana alder"))
+    # Her partner has no case that is restricted: the one that both are part of is found by him.
+    assert shown(find(own, ben.name)).count(OTHERS) == 1
+    care.restrict(case=case, by=iris.member.as_actor(), now=make.NOW)
+    for text in (*SURE, ben.name):
+        assert OTHERS not in shown(find(own, text))
+
+
+def test_of_whoever_has_left_the_couple_its_case_is_not_found(
+    case: Case, couple: Appointment, theo: Counselor
+) -> None:
+    member = couple.attendances.get(role="booker").person.couples.get()
+    member.left_at = member.joined_at
+    member.save(update_fields=["left_at"])
+    own = signed_in(theo.member)
+    assert OTHERS not in shown(find(own, "ana alder"))
+    assert OTHERS in shown(find(own, "ben birch"))
+
+
+def test_looking_for_somebody_elses_client_is_on_record_for_each_found(
+    case: Case, couple: Appointment, theo: Counselor
+) -> None:
+    own = signed_in(theo.member)
+    find(own, "ana alder")
+    ana = couple.attendances.get(role="booker").person_id
+    entry = AuditEntry.objects.get(actor_id=theo.member_id, verb__endswith=".read")
+    assert (entry.verb, entry.person_id, entry.case_id) == ("search.read", ana, case.pk)
+    seen = reading.looks(make.NOW - timedelta(hours=1), make.NOW + timedelta(hours=1))
+    (look,) = seen[theo.member_id]
+    assert (look.person, look.cares) == (ana, False)
+
+
+def test_ten_cases_of_others_at_most_are_told_of_and_put_on_record(
+    iris: Counselor, theo: Counselor
+) -> None:
+    for day in range(12):
+        make.case(make.ana(), counselor=iris, now=make.at(-day))
+    page = shown(find(signed_in(theo.member), "ana alder"))
+    assert page.count("A case of Iris") == 10
+    assert "opened 11 Jan 2027" in page
+    assert "opened 31 Dec 2026" not in page
+    assert AuditEntry.objects.filter(verb="search.read").count() == 10
+
+
+def test_without_its_guard_the_second_list_would_show_a_restricted_case(
+    case: Case, theo: Counselor, iris: Counselor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control of the tests above: the case is found where nothing keeps it back."""
+    care.restrict(case=case, by=iris.member.as_actor(), now=make.NOW)
+    own = signed_in(theo.member)
+    assert OTHERS not in shown(find(own, "ana alder"))
+    monkeypatch.setattr(CaseQuerySet, "breakable_by", lambda rows, _actor: rows)
+    assert OTHERS not in shown(find(own, "ana alder")), "the persons are kept back, too"
+    monkeypatch.setattr(PersonQuerySet, "not_hidden_from", lambda rows, _actor: rows)
+    assert OTHERS in shown(find(own, "ana alder"))
 
 
 # --- one case ------------------------------------------------------------------------------------
@@ -435,6 +560,80 @@ def test_an_admin_who_restricts_is_told_that_it_shuts_them_out(case: Case, olive
     assert client.post(address(case, "restrict/"))["Location"] == "/desk/cases/"
     assert client.get(address(case)).status_code == 404
     assert client.post(address(case, "lift/")).status_code == 404
+
+
+# --- closed --------------------------------------------------------------------------------------
+
+
+def test_the_counselor_closes_a_case_when_nothing_is_to_come_and_reopens_it(
+    case: Case, couple: Appointment, iris: Counselor
+) -> None:
+    own = signed_in(iris.member)
+    page = walk.text(own.get(address(case, "care/")))
+    assert "No new appointment can be booked for a closed case" in page
+    assert "the record is kept until 2037." in page
+    refused = own.post(address(case, "close/"))
+    assert refused.status_code == 422
+    assert "Something is still booked for this case." in walk.text(refused)
+    case.refresh_from_db()
+    assert case.closed_at is None
+    own.post(f"/desk/appointments/{couple.pk}/cancel/")
+    for page in ("close/", "reopen/"):
+        assert own.get(address(case, page)).status_code == 405
+        assert own.post(address(case, page), {"x": "1"}).status_code == 422
+    assert own.post(address(case, "close/"))["Location"] == address(case, "care/")
+    closed = Case.objects.get(pk=case.pk)
+    assert (closed.state, closed.closed_at) == (Case.State.CLOSED, make.NOW)
+    page = walk.text(own.get(address(case, "care/")))
+    assert "This case is closed" in page
+    assert "the record is kept until 2037." in page
+    assert "Book again for them" not in walk.text(own.get(address(case)))
+    assert own.post(address(case, "reopen/"))["Location"] == address(case, "care/")
+    case.refresh_from_db()
+    assert case.closed_at is None
+    assert "Book again for them" in walk.text(own.get(address(case)))
+
+
+def test_for_a_closed_case_nothing_is_booked_until_it_is_open_again(
+    case: Case, couple: Appointment, olive: Member, talk: Service
+) -> None:
+    Appointment.objects.update(state="cancelled", cancelled_at=make.NOW)
+    staff, admin = signed_in(make.front_desk()), signed_in(olive)
+    assert admin.post(address(case, "close/")).status_code == 302
+    sent = {"service": talk.slug, "counselor": "iris", "case": str(case.pk), "comes": "couple",
+            "date": "2027-01-19", "time": "10:00", "reason": ""}  # fmt: skip
+    form = walk.text(staff.get(f"/desk/book/?service={talk.slug}&counselor=iris&case={case.pk}"))
+    for beside in ("", "They asked for it."):
+        refused = staff.post("/desk/book/", sent | {"reason": beside})
+        assert refused.status_code == 422
+        for page in (form, walk.text(refused)):
+            assert "This case is closed. Its counselor or an admin reopens it" in page
+    assert Appointment.objects.count() == 1
+    assert staff.post(address(case, "reopen/")).status_code == 403
+    assert admin.post(address(case, "reopen/")).status_code == 302
+    assert staff.post("/desk/book/", sent).status_code == 302, "the control"
+
+
+def test_nobody_else_closes_a_case(case: Case, theo: Counselor) -> None:
+    Appointment.objects.update(state="cancelled", cancelled_at=make.NOW)
+    relate(case, theo.member, "co_counselor")
+    uma = make.supervisor()
+    relate(case, uma, "supervisor")
+    breaker, stranger = make.counselor("gus").member, make.counselor("otto").member
+    through = signed_in(breaker)
+    through.post(address(case, "open/"), {"reason": "Iris is ill, and Ana called."})
+    for client, status in (
+        (signed_in(make.front_desk()), 403),
+        (signed_in(make.reviewer()), 403),
+        (signed_in(theo.member), 403),
+        (signed_in(uma), 403),
+        (through, 403),
+        (signed_in(stranger), 404),
+    ):
+        for page in ("close/", "reopen/"):
+            assert client.post(address(case, page)).status_code == status
+    case.refresh_from_db()
+    assert case.closed_at is None
 
 
 # --- whose diary ---------------------------------------------------------------------------------

@@ -1,0 +1,39 @@
+"""Close a case and reopen it; one for which something is still to come stays open."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from clients.actions import care
+from clients.models import Case
+from clients.rules.actors import Actor
+from practice.models import Appointment
+
+
+class StillComing(Exception):
+    """Appointments of the case are still to come: they are cancelled first."""
+
+
+@transaction.atomic
+def close(*, case: Case, by: Actor, now: datetime) -> Case:
+    """Close a case: nothing is booked for it any more, and the time to keep its record begins.
+
+    Refuses (StillComing) while an appointment is to come, and as `clients.actions.care.close` does.
+    """
+    closed = care.close(case=case, by=by, now=now)
+    # Its row is locked by now: who books for it at this moment waits, and finds it closed.
+    if Appointment.objects.coming(now).filter(case=closed.pk).exists():
+        raise StillComing
+    return closed
+
+
+@transaction.atomic
+def reopen(*, case: Case, by: Actor, now: datetime) -> Case:
+    """Go on with a closed case: in care where anybody has come, else the enquiry that it was.
+
+    Refuses as `clients.actions.care.reopen` does.
+    """
+    attended = Appointment.objects.filter(
+        case=case.pk, state__in=Appointment.ATTENDED, period__endswith__lte=now
+    )
+    return care.reopen(case=case, in_care=attended.exists(), by=by, now=now)
