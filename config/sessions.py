@@ -16,6 +16,8 @@ from typing import Any, Final, TypeVar
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.backends import db
+from django.contrib.sessions.base_session import AbstractBaseSession
+from django.contrib.sessions.models import Session as DjangoSession
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
@@ -27,6 +29,9 @@ LONGEST: Final = timedelta(hours=12)
 # A use is written down when the one before was this long ago: a click is no statement more.
 _GRAIN: Final = timedelta(minutes=1)
 _BROWSER: Final = "browser"
+# So many expired rows go in one statement, and so many statements in one run.
+_PORTION: Final = 1_000
+_PORTIONS: Final = 50
 
 V = TypeVar("V", bound=Callable[..., HttpResponseBase])
 
@@ -73,6 +78,11 @@ class SessionStore(db.SessionStore):
         row.user_id = user_id
         row.started_at, row.seen_at = self._started_at, self._seen_at
         return row
+
+    def begin_anew(self) -> None:
+        """Count from now: somebody has proved who they are, the same one as before perhaps."""
+        self._started_at = self._seen_at = None
+        self.modified = True
 
     def flush(self) -> None:
         super().flush()
@@ -132,8 +142,10 @@ class Open:
     is_current: bool
 
 
-def note_browser(request: HttpRequest) -> None:
-    """Keep which browser signs in, in words that its owner knows it by."""
+def signed_in(request: HttpRequest) -> None:
+    """Begin the member's time anew, and keep which browser it is, in words that they know it by."""
+    if isinstance(request.session, SessionStore):
+        request.session.begin_anew()
     request.session[_BROWSER] = browser_words(request.headers.get("User-Agent", ""))
 
 
@@ -162,3 +174,19 @@ def end(user: AbstractBaseUser, *, keep: str | None = None, only: str | None = N
     if only is not None:
         rows = rows.filter(session_key=only)
     return rows.delete()[0]
+
+
+def forget(now: datetime) -> int:
+    """Delete expired rows, also those of Django's own table, in portions; returns how many."""
+    return _forget(Session, now) + _forget(DjangoSession, now)
+
+
+def _forget(model: type[AbstractBaseSession], now: datetime) -> int:
+    gone = 0
+    for _ in range(_PORTIONS):
+        expired = model.objects.filter(expire_date__lt=now).values("pk")[:_PORTION]
+        portion, _kinds = model.objects.filter(pk__in=expired).delete()
+        gone += portion
+        if portion < _PORTION:
+            break
+    return gone

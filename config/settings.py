@@ -369,6 +369,7 @@ CELERY_BEAT_SCHEDULE = {
         "practice.tasks.expire_holds": 60.0,
         "clients.tasks.watch_reading": 600.0,
         "clients.tasks.report_access": 3600.0,
+        "config.tasks.forget_sessions": 3600.0,
     }.items()
 }
 

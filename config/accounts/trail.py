@@ -53,7 +53,7 @@ def sessions_ended(user: AbstractBaseUser) -> None:
 
 
 def _signed_in(request: HttpRequest, user: AbstractBaseUser, **_: Any) -> None:
-    sessions.note_browser(request)
+    sessions.signed_in(request)
     with transaction.atomic():
         _record("member.signed_in", user, by_themselves=True)
 

@@ -9,6 +9,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import default_token_generator
+from django.contrib.sessions.models import Session as OldSession
 from django.core import mail
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
@@ -24,6 +25,7 @@ from clients.rules import actors
 from config import sessions
 from config.accounts import backend, letters, second_factor, urls
 from config.models import Session
+from config.tasks import forget_sessions
 from config.urls import urlpatterns as site
 from tests import factories as make
 from tests.config.accounts import (
@@ -545,6 +547,50 @@ def test_without_its_mark_the_same_page_prolongs(
     for _ in range(8):
         clock.go_on(minutes=5)
         assert client.get("/tick/").status_code == 200
+
+
+def test_signing_in_once_more_in_the_same_session_begins_its_hours_anew(
+    client: Client, olive: User, clock: Ahead
+) -> None:
+    client.force_login(olive)
+    before = Session.objects.get(user=olive).started_at
+    clock.go_on(minutes=20)
+    client.force_login(olive)
+    row = Session.objects.get(user=olive)
+    assert (row.started_at, row.seen_at) == (clock.now, clock.now)
+    assert row.started_at > before
+    # The control: any other write of the session leaves its beginning as it is.
+    session = client.session
+    session["kept"] = 1
+    clock.go_on(minutes=20)
+    session.save()
+    assert Session.objects.get(user=olive).started_at == row.started_at
+
+
+def test_expired_sessions_are_deleted_in_portions_and_no_others(
+    client: Client, olive: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "_PORTION", 2)
+    client.force_login(olive)
+    now = timezone.now()
+    for kept, delta in (("a", -1), ("b", -1), ("c", -1), ("d", 1)):
+        ends = now + timedelta(minutes=delta)
+        Session.objects.create(session_key=kept * 32, expire_date=ends, started_at=now, seen_at=now)
+        OldSession.objects.create(session_key=kept * 32, expire_date=ends)
+    assert forget_sessions() == 6
+    assert not Session.objects.filter(expire_date__lt=now).exists()
+    assert OldSession.objects.get().session_key == "d" * 32
+    assert Session.objects.filter(session_key="d" * 32).exists()
+    assert is_in(client)
+
+
+def test_one_run_deletes_only_so_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "_PORTION", 1)
+    monkeypatch.setattr(sessions, "_PORTIONS", 2)
+    for kept in "abc":
+        OldSession.objects.create(session_key=kept * 32, expire_date=timezone.now())
+    assert forget_sessions() == 2
+    assert forget_sessions() == 1
 
 
 def test_a_visitors_session_has_neither_end(client: Client, clock: Ahead) -> None:

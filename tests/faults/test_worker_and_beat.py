@@ -59,6 +59,7 @@ def test_a_beat_that_starts_rings_at_once_so_that_dying_often_does_not_silence_i
         "clients.tasks.seal_audit",
         "clients.tasks.watch_reading",
         "clients.tasks.report_access",
+        "config.tasks.forget_sessions",
     }
     # The control: counted from its own start, none of them is due.
     for entry in scheduler.schedule.values():
