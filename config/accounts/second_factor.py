@@ -18,10 +18,8 @@ from django.utils.translation import gettext as _
 
 from clients.api import problems
 from clients.models import Member
-from clients.rules.actors import ADMIN, COUNSELOR, SUPERVISOR
+from clients.rules.permissions import NEED_SECOND_FACTOR
 
-# They read what clients say. For the others it is advised.
-MUST_HAVE = frozenset({COUNSELOR, SUPERVISOR, ADMIN})
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
 
@@ -36,7 +34,7 @@ def has(user: AbstractBaseUser | AnonymousUser) -> bool:
 def belongs_to_the_role(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Whether one of the user's roles asks for a second factor."""
     member = Member.objects.filter(user=user.pk).first() if user.is_authenticated else None
-    return member is not None and bool(MUST_HAVE & set(member.roles))
+    return member is not None and bool(NEED_SECOND_FACTOR & set(member.roles))
 
 
 def is_demanded() -> bool:
