@@ -39,6 +39,7 @@ def key_id_bytes(key_id: str) -> bytes:
 
 
 def new_key() -> bytes:
+    """A fresh data key, drawn at random."""
     return AESGCM.generate_key(bit_length=KEY_BYTES * 8)
 
 

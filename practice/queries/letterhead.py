@@ -33,6 +33,7 @@ def sender_name(practice: Practice) -> str:
 
 
 def host() -> str:
+    """The name of the site's host, out of its configured address."""
     return urlsplit(settings.DUET["BASE_URL"]).hostname or "localhost"
 
 

@@ -139,6 +139,7 @@ def cancel(request: MemberRequest, pk: UUID) -> HttpResponse:
 
 
 def say(request: MemberRequest, sentence: str, changed: booking.Changed) -> None:
+    """Tell on the next page what was done, and of a message that may have left just before."""
     if changed.on_its_way:
         sentence = f"{sentence} " + _("A message with the earlier state may have left just before.")
     messages.success(request, sentence)
