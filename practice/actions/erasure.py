@@ -2,22 +2,18 @@
 
 import secrets
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 
 from clients.actions import erasure
-from clients.models import Case, CoupleMember, Erasure, Person
+from clients.models import Case, Erasure, Person
 from clients.queries.erased_keys import Erased
 from clients.rules import retention
 from clients.rules.actors import Actor
-from clients.rules.retention import Standing
-from practice.models import Appointment, Attendance, BookedOnce
-
-# What nobody has put down as missed: an hour that may have been one of care.
-_ATTENDED = (Appointment.State.DONE, Appointment.State.CONFIRMED)
+from practice.models import Attendance, BookedOnce
+from practice.queries import standing
 
 
 @transaction.atomic
@@ -30,7 +26,7 @@ def erase(*, person: Person, reason: str, despite: str = "", by: Actor, now: dat
     """
     person = Person.objects.select_for_update(of=("self",)).get(pk=person.pk)
     retention.check_erasable(
-        _standing(person, now),
+        standing.of_persons([person.pk], now)[person.pk],
         years=settings.DUET["RETENTION_YEARS"],
         today=now.date(),
         despite=despite,
@@ -51,38 +47,6 @@ def erase_again(*, erased: Iterable[Erased], by: Actor, now: datetime) -> list[E
             erasure.erase(person=person, reason=one.reason, erased_at=one.at, by=by, now=now)
         )
     return stones
-
-
-def _standing(person: Person, now: datetime) -> Standing:
-    left = dict(
-        CoupleMember.objects.filter(person=person, left_at__isnull=False).values_list(
-            "couple", "left_at"
-        )
-    )
-    open_cases, ends = 0, list[date]()
-    attended = _attended(person, now)
-    own = Case.objects.filter(Q(person=person) | Q(couple__members__person=person)).distinct()
-    for case in own:
-        ended = case.closed_at or (left.get(case.couple_id) if case.couple_id else None)
-        last = attended.get(case.pk)
-        if ended is None:
-            # An enquiry that came to nothing is no care.
-            open_cases += case.state != Case.State.ENQUIRY or last is not None
-        elif last is not None or case.state != Case.State.ENQUIRY:
-            ends.append(max(ended, last or ended).date())
-    comes = Attendance.objects.filter(person=person).exclude(state=Attendance.State.CANCELLED)
-    coming = Appointment.objects.coming(now).filter(attendances__in=comes)
-    return Standing(coming.count(), open_cases, max(ends, default=None))
-
-
-def _attended(person: Person, now: datetime) -> dict[object, datetime]:
-    """When the last hour of care ended, for each case that had one."""
-    found: dict[object, datetime] = {}
-    for row in Appointment.objects.filter(
-        attendances__person=person, state__in=_ATTENDED, period__endswith__lte=now
-    ).order_by("period"):
-        found[row.case_id] = row.ends_at
-    return found
 
 
 def _end_links(person: Person) -> None:
