@@ -520,6 +520,7 @@ def seen_rows(cast: Cast, kind: permissions.Kind, actor: Actor, case: str) -> se
         "answer": {"attendance": cast.attendances[who], "audience": kind.audience},
         "case": {"pk": cast.cases[case].pk},
         "couple": {"case": cast.cases[case]},
+        "datarequest": {"person": cast.persons[who]},
         "message": {"person": cast.persons[who]},
         "person": {"pk": cast.persons[who].pk},
     }

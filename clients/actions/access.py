@@ -30,8 +30,10 @@ from clients.models import (
 )
 from clients.passkeys import PasskeyRefused
 from clients.queries import access as queries
-from clients.rules import access, envelope
+from clients.rules import access, envelope, permissions
 from clients.rules.actors import PROOF_LINK, PROOF_SECOND, Actor
+from clients.rules.permissions import NotPermitted, Right
+from clients.rules.requests import check_answer
 
 _KEPT: Final = timedelta(days=1)
 
@@ -481,25 +483,62 @@ def ask_about_record(
     """Ask for a copy or an erasure, and tell whoever answers; asked again, nothing changes."""
     row = DataRequest(person=person, kind=kind, asked_at=now)
     DataRequest.objects.bulk_create([row], ignore_conflicts=True)
-    found = DataRequest.objects.get(person=person, kind=kind, answered_at__isnull=True)
-    if found.pk == row.pk:
-        audit.record(
-            verb=f"request.{kind}_asked",
-            subject_kind="data_request",
-            subject_id=row.pk,
-            person_id=person.pk,
-            by=by,
-            now=now,
-        )
-        notices.tell(
-            members=queries.who_answers(person),
-            kind="data_request",
-            subject_kind="data_request",
-            subject_id=row.pk,
-            by=by,
-            now=now,
-        )
-    return found
+    if not DataRequest.objects.filter(pk=row.pk).exists():
+        # Asked before; by now that may be answered.
+        return DataRequest.objects.filter(person=person, kind=kind).latest("asked_at")
+    audit.record(
+        verb=f"request.{kind}_asked",
+        subject_kind="data_request",
+        subject_id=row.pk,
+        person_id=person.pk,
+        by=by,
+        now=now,
+    )
+    notices.tell(
+        members=queries.who_answers(person),
+        kind="data_request",
+        subject_kind="data_request",
+        subject_id=row.pk,
+        by=by,
+        now=now,
+    )
+    return row
+
+
+@transaction.atomic
+def answer_request(*, request: DataRequest, answer: str, by: Actor, now: datetime) -> DataRequest:
+    """Put down what became of a request; nobody's desk tells of it any more.
+
+    Refuses (NotPermitted) members without the right, or who may not know of the person, also
+    through a broken glass, (NotAnswerable) a request that is answered, and an answer that doesn't
+    fit it: "erased" while the person's key is there.
+    """
+    permissions.check(by, Right.ANSWER_REQUESTS)
+    seen = DataRequest.objects.visible_to(by.without_glass()).filter(pk=request.pk)
+    row = seen.select_for_update(of=("self",)).first()
+    if row is None:
+        raise NotPermitted(Right.ANSWER_REQUESTS)
+    check_answer(
+        answer,
+        kind=row.kind,
+        answered=row.answered_at is not None,
+        # Asked under the lock: an erasure answers what is open, so it came before or waits.
+        erased=Person.objects.filter(pk=row.person_id, key__destroyed_at__isnull=False).exists(),
+    )
+    row.answered_at, row.answer = now, answer
+    row.answered_by_id = by.id if by.kind == "member" else None
+    row.save(update_fields=["answered_at", "answered_by", "answer"])
+    audit.record(
+        verb="request.answered",
+        subject_kind="data_request",
+        subject_id=row.pk,
+        person_id=row.person_id,
+        by=by,
+        now=now,
+        detail={"kind": row.kind, "answer": answer},
+    )
+    notices.settle(kind="data_request", subject_ids=[row.pk], by=by, now=now)
+    return row
 
 
 @transaction.atomic

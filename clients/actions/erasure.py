@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from clients.actions import audit
+from clients.actions import audit, notices
 from clients.models import (
     BlindIndex,
     ClientPasskey,
@@ -27,6 +27,7 @@ from clients.queries import erased_keys
 from clients.rules import ledger, permissions, retention
 from clients.rules.actors import Actor
 from clients.rules.permissions import Right
+from clients.rules.requests import ERASED
 
 _THEIRS = (BlindIndex, SafeContact, SignInLink, ClientSession, ClientPin, ClientPasskey)
 
@@ -89,11 +90,14 @@ def _cancel_messages(person: Person) -> None:
 
 
 def _answer_requests(person: Person, by: Actor, now: datetime) -> None:
-    DataRequest.objects.filter(person=person, answered_at__isnull=True).update(
+    rows = DataRequest.objects.filter(person=person, answered_at__isnull=True)
+    ids = list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
+    DataRequest.objects.filter(pk__in=ids).update(
         answered_at=now,
         answered_by=by.id if by.kind == "member" else None,
-        answer="erased",
+        answer=ERASED,
     )
+    notices.settle(kind="data_request", subject_ids=ids, by=by, now=now)
 
 
 def _put_on_list(key_id: UUID, at: datetime, reason: str) -> None:

@@ -82,6 +82,22 @@ def seen(*, notice_id: UUID, by: Actor, now: datetime) -> bool:
     return True
 
 
+def settle(
+    *,
+    kind: str,
+    subject_ids: Iterable[UUID],
+    by: Actor,  # noqa: ARG001 - every action has both
+    now: datetime,
+) -> None:
+    """What these subjects' notices tell of is done: they leave every desk, and no mail follows.
+
+    Part of the caller's transaction, which records what happened.
+    """
+    Notice.objects.filter(kind=kind, subject_id__in=list(subject_ids), seen_at__isnull=True).update(
+        seen_at=now, next_try_at=None
+    )
+
+
 @dataclass(slots=True)
 class Mailed:
     """How many members a scan told, put off, and gave up."""

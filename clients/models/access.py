@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from clients.models.keys import DataKey
 from clients.models.people import Member, Person
 from clients.models.sealed import SealedText
-from clients.rules.actors import PROOF_LINK, PROOF_SECOND
+from clients.rules.actors import PROOF_LINK, PROOF_SECOND, Actor
 
 
 class SignInLink(models.Model):
@@ -117,6 +117,14 @@ class ClientPasskey(models.Model):
     used_at = models.DateTimeField(null=True)
 
 
+class DataRequestQuerySet(models.QuerySet["DataRequest"]):
+    def visible_to(self, actor: Actor) -> "DataRequestQuerySet":
+        """What is asked by those whom the actor sees: a member by their cases, a person oneself."""
+        if actor.kind == "system":
+            return self
+        return self.filter(person__in=Person.objects.visible_to(actor))
+
+
 class DataRequest(models.Model):
     """What a person asks about their record, and what became of it."""
 
@@ -130,8 +138,10 @@ class DataRequest(models.Model):
     asked_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True)
     answered_by = models.ForeignKey(Member, on_delete=models.PROTECT, null=True, related_name="+")
-    # "done", or why not: a code.
+    # A code of `clients.rules.requests`: what was done, or why not.
     answer = models.CharField(max_length=30, blank=True, default="")
+
+    objects = DataRequestQuerySet.as_manager()
 
     class Meta:
         constraints = [
