@@ -197,6 +197,10 @@ def _raised(session: ClientSession, now: datetime) -> Opened:
     )
 
 
+def _end_other_proved(session: ClientSession, now: datetime) -> None:
+    _end(Q(person=session.person_id, proof=PROOF_SECOND) & ~Q(pk=session.pk), now)
+
+
 def _end(which: Q, now: datetime) -> int:
     return ClientSession.objects.filter(which, ended_at__isnull=True).update(ended_at=now)
 
@@ -218,8 +222,11 @@ def end_session(*, session: ClientSession, by: Actor, now: datetime) -> None:
 def end_all(*, person: Person, by: Actor, now: datetime, keep: ClientSession | None = None) -> int:
     """End a person's sessions, all but `keep`, and their unused links; returns how many sessions.
 
-    For whoever signs out everywhere, for the practice, and for a couple that separates.
+    For whoever signs out everywhere, for the practice, and for a couple that separates. Refuses
+    (NotPermitted) members as `give_code` does, and other persons.
     """
+    if not (by.kind == "person" and by.id == person.pk):
+        _check_keeps_access(by, person)
     which = Q(person=person)
     if keep is not None:
         which &= ~Q(pk=keep.pk)
@@ -254,8 +261,10 @@ def forget(*, by: Actor, now: datetime) -> int:  # noqa: ARG001 - what is forgot
 def give_code(*, person: Person, by: Actor, now: datetime) -> str:
     """A code with which the person may set a PIN within a day; an earlier one is void.
 
-    The caller shows it to a member once. Who may give one, the caller has asked.
+    The caller shows it to a member once. Refuses (NotPermitted) whoever neither answers what this
+    person asks nor counsels them, or may not know of them, also through a broken glass.
     """
+    _check_keeps_access(by, person)
     row = _locked_pin(person)
     code = f"{secrets.randbelow(10**access.CODE_DIGITS):0{access.CODE_DIGITS}}"
     row.code, row.code_ends_at, row.code_tries = make_password(code), now + access.CODE_LASTS, 0
@@ -269,6 +278,11 @@ def give_code(*, person: Person, by: Actor, now: datetime) -> str:
         now=now,
     )
     return code
+
+
+def _check_keeps_access(by: Actor, person: Person) -> None:
+    if by.kind != "system" and not queries.keeps_access(by, person):
+        raise NotPermitted(Right.ANSWER_REQUESTS)
 
 
 @transaction.atomic
@@ -336,10 +350,14 @@ def change_pin(
 
 @transaction.atomic
 def remove_pin(*, session: ClientSession, by: Actor, now: datetime) -> None:
-    """Take the PIN away; to set another one takes a code from the practice again."""
+    """Take the PIN away; to set another one takes a code from the practice again.
+
+    Other sessions that were proved end: whoever opened one may have had this PIN.
+    """
     row = _locked_pin(session.person)
     row.pin, row.set_at = None, None
     row.save(update_fields=["pin", "set_at"])
+    _end_other_proved(session, now)
     _record("portal.pin_removed", session, by, now)
 
 
@@ -468,8 +486,9 @@ def _answered(
 def remove_passkey(
     *, session: ClientSession, passkey: ClientPasskey, by: Actor, now: datetime
 ) -> None:
-    """Take a passkey away; it opens nothing from now on."""
+    """Take a passkey away; it opens nothing from now on, and other proved sessions end."""
     passkey.delete()
+    _end_other_proved(session, now)
     _record("portal.passkey_removed", session, by, now)
 
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Exists, F, Q, QuerySet
 
 from clients.models import (
+    CareRelation,
     Case,
     ClientPasskey,
     ClientPin,
@@ -17,8 +18,9 @@ from clients.models import (
     SignInLink,
 )
 from clients.models.people import PersonQuerySet
-from clients.queries import keys
+from clients.queries import care, keys
 from clients.rules import access, contact, envelope
+from clients.rules.actors import ADMIN, Actor
 from clients.rules.permissions import Right, can
 
 _HOUR = timedelta(hours=1)
@@ -61,6 +63,11 @@ def session(token_hash: bytes, now: datetime) -> ClientSession | None:
     return found.select_related("person__key").first()
 
 
+def open_session(pk: UUID, now: datetime) -> ClientSession | None:
+    """The session of this id, while it is open; one statement."""
+    return _open(now).filter(pk=pk).first()
+
+
 def sessions(person_id: UUID, now: datetime) -> list[ClientSession]:
     """A person's open sessions, the one used last first."""
     return list(_open(now).filter(person=person_id).order_by("-seen_at", "pk"))
@@ -91,13 +98,43 @@ def requests(person_id: UUID) -> list[DataRequest]:
 def who_answers(person: Person) -> list[Member]:
     """The members who answer what this person asks: with the right, and who may know of them.
 
-    Of a restricted client nobody at the desk hears; then whoever counsels them does.
+    Of a restricted client nobody at the desk hears. Then whoever counsels them does, or else cares
+    for them or is named; where there is nobody, the admins, whom the notice tells no name. Always
+    those who can sign in.
     """
     members = Member.objects.filter(user__is_active=True)
-    able = [one for one in members if can(one.as_actor(), Right.ANSWER_REQUESTS)]
-    theirs = Person.objects.filter(pk=person.pk)
-    found = [one for one in able if theirs.visible_to(one.as_actor()).exists()]
+    found = _who_may_know([one for one in members if _answers(one)], person)
     if found:
         return found
-    cases = Case.objects.filter(Q(person=person) | Q(couple__members__person=person))
-    return list(members.filter(pk__in=cases.values("counselor")))
+    cases = Case.objects.filter(care.of_person(person))
+    related = CareRelation.objects.filter(case__in=cases, ended_at__isnull=True)
+    return (
+        list(members.filter(pk__in=cases.values("counselor")))
+        or list(members.filter(pk__in=related.values("member")))
+        or list(members.filter(roles__contains=[ADMIN]))
+    )
+
+
+def _answers(member: Member) -> bool:
+    return can(member.as_actor(), Right.ANSWER_REQUESTS)
+
+
+def _who_may_know(members: list[Member], person: Person) -> list[Member]:
+    """Of these members those who see the person; one statement for all of them."""
+    if not members:
+        return []
+    them = Person.objects.filter(pk=person.pk)
+    asked = [Exists(them.visible_to(one.as_actor())) for one in members]
+    (seen,) = them.values_list(*asked)
+    return [one for one, sees in zip(members, seen, strict=True) if sees]
+
+
+def keeps_access(actor: Actor, person: Person) -> bool:
+    """Whether a member gives this person codes and ends their sessions.
+
+    With the right to answer what clients ask, or who counsels them; and only who sees them at all,
+    a broken glass being for reading.
+    """
+    actor = actor.without_glass()
+    may = can(actor, Right.ANSWER_REQUESTS) or care.counsels_person(actor, person)
+    return may and Person.objects.visible_to(actor).filter(pk=person.pk).exists()

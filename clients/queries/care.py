@@ -3,9 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from clients.models import BreakGlass, CareRelation, Case, Member
+from clients.models import BreakGlass, CareRelation, Case, Member, Person
 from clients.rules.actors import Actor
 from clients.rules.care import ROLE_NEEDED
 from clients.rules.permissions import Right, can
@@ -19,6 +19,30 @@ def counsels(actor: Actor, case: Case) -> bool:
         case.counselor_id == actor.id
         or _standing(case).filter(member=actor.id, kind=CareRelation.Kind.CO_COUNSELOR).exists()
     )
+
+
+def of_person(person: Person) -> Q:
+    """Cases of a person's: alone, or of a couple that they haven't left."""
+    return Q(person=person) | Q(
+        couple__members__person=person, couple__members__left_at__isnull=True
+    )
+
+
+def counsels_person(actor: Actor, person: Person) -> bool:
+    """Whether the actor counsels this person in a case that isn't closed; one statement at most.
+
+    Assigned or as co-counselor: a supervisor looks on.
+    """
+    if actor.kind != "member":
+        return False
+    together = CareRelation.objects.filter(
+        case=OuterRef("pk"),
+        member=actor.id,
+        kind=CareRelation.Kind.CO_COUNSELOR,
+        ended_at__isnull=True,
+    )
+    found = Case.objects.filter(of_person(person)).exclude(state=Case.State.CLOSED)
+    return found.filter(Q(counselor=actor.id) | Q(Exists(together))).exists()
 
 
 def is_open(actor: Actor, case: Case) -> bool:
@@ -58,9 +82,10 @@ def to_be_told(case: Case) -> list[Member]:
 
 
 def candidates(case: Case) -> list[Member]:
-    """Whom an admin chooses from: every member with a role, but for the case's own counselor."""
+    """Whom an admin chooses from: who signs in and has a role, but for the case's counselor."""
     roles = [one for needed in ROLE_NEEDED.values() for one in needed]
-    found = Member.objects.filter(roles__overlap=roles).exclude(pk__in=[case.counselor_id])
+    found = Member.objects.filter(user__is_active=True, roles__overlap=roles)
+    found = found.exclude(pk__in=[case.counselor_id])
     return list(found.order_by("name", "pk"))
 
 

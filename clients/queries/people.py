@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, OuterRef, Q
+from django.db.models import Count, OuterRef
 from django.utils import timezone
 
 from clients.models import BlindIndex, BreakGlass, Case, Member, Person, SafeContact
@@ -109,9 +109,3 @@ def address(person: Person, index_key: bytes) -> bytes | None:
 def safe_contacts(person_id: UUID) -> dict[str, SafeContact]:
     """What a person said about each channel."""
     return {row.channel: row for row in SafeContact.objects.filter(person=person_id)}
-
-
-def cares_for(actor: Actor, person: Person) -> bool:
-    """Whether a case of this person's, alone or with others, is opened to the actor."""
-    theirs = Q(person=person) | Q(couple__members__person=person)
-    return Case.objects.opened_to(actor).filter(theirs).exists()

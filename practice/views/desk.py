@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from clients import doors
 from clients.doors import MemberRequest
-from clients.models import BreakGlass
+from clients.models import BreakGlass, Case
 from clients.queries import care
 from clients.rules import permissions
 from clients.rules.actors import Actor
@@ -81,7 +81,8 @@ def allowed(actor: Actor, found: Appointment) -> Allowed:
         or permissions.can_see_contact(actor, opened=False)
         or care.is_open(actor, case),
         see_case=care.may_know(actor, case),
-        give_code=knows and (counsels or can(actor, Right.ANSWER_REQUESTS)),
+        give_code=knows
+        and (can(actor, Right.ANSWER_REQUESTS) or (counsels and case.state != Case.State.CLOSED)),
     )
 
 

@@ -11,10 +11,8 @@ from clients import doors
 from clients.actions import access
 from clients.doors import MemberRequest
 from clients.models import Person
-from clients.queries import people
-from clients.rules import permissions
+from clients.queries import access as queries
 from clients.rules.actors import Actor
-from clients.rules.permissions import Right
 from practice.actions import reads
 from practice.forms.portal import Button
 from practice.queries import pages
@@ -46,15 +44,12 @@ def end_sessions(request: MemberRequest, pk: UUID) -> HttpResponse:
 
 
 def _person(actor: Actor, pk: UUID) -> Person:
-    """Refuses (404, as one that isn't there) persons whom the member doesn't see or care for.
+    """Refuses (404, as one that isn't there) persons whom the member doesn't see or counsel.
 
-    Who answers what clients ask may, and who cares for one of their cases; a broken glass is for
-    reading.
+    Who answers what clients ask may, and who counsels them; a broken glass is for reading.
     """
-    writes = actor.without_glass()
-    found = Person.objects.visible_to(writes).select_related("key").filter(pk=pk).first()
-    if found is None:
+    found = Person.objects.visible_to(actor.without_glass()).select_related("key").filter(pk=pk)
+    person = found.first()
+    if person is None or not queries.keeps_access(actor, person):
         raise Http404
-    if not permissions.can(writes, Right.ANSWER_REQUESTS) and not people.cares_for(writes, found):
-        raise Http404
-    return found
+    return person

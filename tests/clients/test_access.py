@@ -6,19 +6,24 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth import hashers
+from django.contrib.auth import get_user_model, hashers
 from django.db import connection
 from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from clients import passkeys
 from clients.actions import access
 from clients.actions.access import LinkOver, Opened, SessionOver, Tried
 from clients.models import (
+    CareRelation,
+    Case,
     ClientPasskey,
     ClientPin,
     ClientSession,
+    CoupleMember,
     DataRequest,
+    Member,
     Notice,
     Person,
     SignInLink,
@@ -27,6 +32,7 @@ from clients.passkeys import PasskeyRefused
 from clients.queries import access as queries
 from clients.rules import access as rules
 from clients.rules.actors import PROOF_LINK, PROOF_SECOND, Actor
+from clients.rules.permissions import NotPermitted
 from tests import factories as make
 from tests.clients.authenticator import Authenticator
 from tests.factories import NOW
@@ -78,6 +84,72 @@ def proved(person: Person) -> ClientSession:
 
 def pin_row(person: Person) -> ClientPin:
     return ClientPin.objects.select_related("person__key").get(person=person)
+
+
+# --- who of the practice gives codes and ends sessions --------------------------------------------
+
+
+def relate(case: Case, member: Member, kind: str) -> None:
+    CareRelation.objects.create(case=case, member=member, kind=kind, since_at=NOW)
+
+
+def may_keep(member: Member, person: Person) -> bool:
+    """Whether both actions let the member; they never disagree."""
+    by, found = member.as_actor(), []
+    for act in (access.give_code, access.end_all):
+        try:
+            act(person=person, by=by, now=NOW)
+        except NotPermitted:
+            found.append(False)
+        else:
+            found.append(True)
+    assert len(set(found)) == 1
+    return found[0]
+
+
+def test_who_answers_or_counsels_gives_a_code_and_ends_sessions(ana: Person) -> None:
+    iris, theo = make.counselor("iris").member, make.counselor("theo").member
+    uma, rita, sam = make.supervisor(), make.reviewer(), make.front_desk()
+    case = make.case(ana, make.ben(), counselor=iris)
+    relate(case, uma, "supervisor")
+    assert [may_keep(one, ana) for one in (iris, theo, uma, rita, sam)] == [
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]
+    relate(case, theo, "co_counselor")
+    assert may_keep(theo, ana)
+    CareRelation.objects.filter(member=theo).update(ended_at=NOW)
+    assert not may_keep(theo, ana)
+    Case.objects.update(state=Case.State.CLOSED, closed_at=NOW)
+    assert not may_keep(iris, ana)
+    assert may_keep(sam, ana)
+
+
+def test_who_left_the_couple_is_no_client_of_its_counselor(ana: Person) -> None:
+    iris, olive = make.counselor("iris").member, make.admin()
+    make.case(ana, make.ben(), counselor=iris)
+    CoupleMember.objects.filter(person=ana).update(left_at=NOW)
+    assert not may_keep(iris, ana)
+    assert may_keep(iris, Person.objects.exclude(pk=ana.pk).get())
+    assert may_keep(olive, ana)
+
+
+def test_neither_the_broken_glass_nor_a_person_gives_a_code(ana: Person) -> None:
+    theo = make.counselor("theo").member
+    case = make.case(ana, counselor=make.counselor("iris"))
+    Case.objects.update(restricted_at=NOW)
+    looks_on = make.admin().as_actor([case.pk])
+    for by in (looks_on, theo.as_actor([case.pk]), Actor.of_person(ana.pk), Actor.visitor()):
+        with pytest.raises(NotPermitted):
+            access.give_code(person=ana, by=by, now=NOW)
+    other = make.ben()
+    for by in (looks_on, Actor.of_person(other.pk, PROOF_SECOND), Actor.visitor()):
+        with pytest.raises(NotPermitted):
+            access.end_all(person=ana, by=by, now=NOW)
+    assert access.end_all(person=ana, by=Actor.of_person(ana.pk), now=NOW) == 0
 
 
 # --- links ---------------------------------------------------------------------------------------
@@ -297,6 +369,27 @@ def test_a_new_pin_ends_every_other_session(ana: Person) -> None:
     open_ones = ClientSession.objects.filter(ended_at=None)
     assert open_ones.count() == 1
     assert not open_ones.filter(pk__in=[elsewhere.pk, here.pk]).exists()
+
+
+def test_to_take_a_proof_away_ends_the_other_proved_sessions(ana: Person) -> None:
+    other, by_link = proved(ana), signed_in(ana)
+    tried = access.prove_with_pin(pin=PIN, **of(signed_in(ana)))
+    assert tried.opened is not None
+    own = tried.opened.session
+    access.remove_pin(**of(own))
+    assert open_of(ana) == {own.pk, by_link.pk}
+    assert other.pk not in open_of(ana)
+
+    device = Authenticator()
+    own = with_passkey(own, device)
+    ClientSession.objects.filter(pk=by_link.pk).update(proof=PROOF_SECOND)
+    third = signed_in(ana)
+    access.remove_passkey(passkey=ClientPasskey.objects.get(), **of(own))
+    assert open_of(ana) == {own.pk, third.pk}
+
+
+def open_of(person: Person) -> set[Any]:
+    return {one.pk for one in queries.sessions(person.pk, NOW)}
 
 
 def test_proving_changes_the_token_and_prolongs_nothing(ana: Person) -> None:
@@ -564,3 +657,51 @@ def test_a_request_is_told_to_whoever_answers_it(ana: Person) -> None:
         # The desk may not even know of whoever is restricted.
         case.restricted_at = NOW
         case.save()
+
+
+def shut_out(member: Member) -> None:
+    get_user_model().objects.filter(pk=member.user_id).update(is_active=False)
+
+
+def answering(person: Person) -> set[str]:
+    return {one.name for one in queries.who_answers(person)}
+
+
+def test_somebody_is_always_told_of_what_a_restricted_client_asks(ana: Person) -> None:
+    iris, uma = make.counselor("iris").member, make.supervisor()
+    theo, olive = make.counselor("theo").member, make.admin()
+    make.front_desk()
+    case = make.case(ana, make.ben(), counselor=iris)
+    relate(case, uma, "supervisor")
+    assert answering(ana) == {"Sam", "Olive"}
+    Case.objects.update(restricted_at=NOW)
+    assert answering(ana) == {"Iris"}
+    shut_out(iris)
+    assert answering(ana) == {"Uma"}
+    relate(case, theo, "named")
+    shut_out(uma)
+    assert answering(ana) == {"Theo"}
+    CareRelation.objects.update(ended_at=NOW)
+    assert answering(ana) == {"Olive"}
+    shut_out(olive)
+    assert answering(ana) == set()
+
+
+def test_of_who_left_a_restricted_couple_its_counselor_is_not_told(ana: Person) -> None:
+    make.case(ana, make.ben(), counselor=make.counselor("iris"))
+    make.admin()
+    Case.objects.update(restricted_at=NOW)
+    CoupleMember.objects.filter(person=ana).update(left_at=NOW)
+    assert answering(ana) == {"Olive"}
+
+
+def test_who_answers_takes_as_many_statements_for_many_members_as_for_one(ana: Person) -> None:
+    make.case(ana, counselor=make.counselor("iris"))
+    make.front_desk()
+    counted = []
+    for number in range(3):
+        make.front_desk(f"desk{number}")
+        with CaptureQueriesContext(connection) as asked:
+            assert len(queries.who_answers(ana)) == number + 2
+        counted.append(len(asked))
+    assert counted == [2, 2, 2]
