@@ -19,10 +19,11 @@ def assign(*, case: Case, member: Member, by: Actor, now: datetime) -> Case:
     """Make `member` the case's counselor in place of the one before; both are told.
 
     Twice is the same as once. Refuses (NotPermitted) members without the right, or who may not
-    know of the case, (NotAllowed) a closed case, and a member who is no counselor.
+    know of the case, (NotAllowed) a closed case, and a member who is no counselor or shut out.
     """
     permissions.check(by, Right.MANAGE_CARE)
     case = _locked(case, by)
+    policy.check_active(active=_is_active(member))
     policy.check_assignable(closed=_is_closed(case), roles=member.roles)
     if case.counselor_id == member.pk:
         return case
@@ -45,10 +46,12 @@ def relate(*, case: Case, member: Member, kind: str, by: Actor, now: datetime) -
     """Let `member` care for the case as `kind` says; its counselor is told.
 
     Refuses (NotPermitted) members without the right, or who may not know of the case,
-    (NotAllowed) a closed case, a member without the role, its own counselor, and what stands.
+    (NotAllowed) a closed case, a member without the role or shut out, its own counselor, and what
+    stands.
     """
     permissions.check(by, Right.MANAGE_CARE)
     case = _locked(case, by)
+    policy.check_active(active=_is_active(member))
     policy.check_relatable(
         kind=kind,
         closed=_is_closed(case),
@@ -147,6 +150,10 @@ def _locked(case: Case, by: Actor) -> Case:
     if row is None:
         raise NotPermitted
     return row
+
+
+def _is_active(member: Member) -> bool:
+    return Member.objects.filter(pk=member.pk, user__is_active=True).exists()
 
 
 def _is_closed(case: Case) -> bool:

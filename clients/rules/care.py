@@ -31,6 +31,12 @@ class NotAllowed(Exception):
         self.code: Final = code
 
 
+def check_active(*, active: bool) -> None:
+    """Refuses (NotAllowed) a member who was shut out, who could neither be told nor do a thing."""
+    if not active:
+        raise NotAllowed("shut_out")
+
+
 def check_assignable(*, closed: bool, roles: Iterable[str]) -> None:
     """Refuses (NotAllowed) a new counselor of a closed case, and a member who is none."""
     _check(COUNSELOR, closed=closed, roles=roles)

@@ -88,6 +88,7 @@ def _kept_until(closed_at: datetime) -> int:
 def _refused(code: str) -> str:
     return {
         "closed": _("The case is closed: nobody new cares for it."),
+        "shut_out": _("This member doesn't sign in any more."),
         "role_missing": _("This member doesn't have the role for that."),
         "is_counselor": _("This member is the case's counselor already."),
         "stands_already": _("This member is that already."),

@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 
 from clients.actions import care
@@ -117,6 +118,21 @@ def test_a_relation_takes_the_role_and_a_case_that_goes_on(
     CareRelation.objects.create(case=case, member=uma, kind=Kind.SUPERVISOR, since_at=make.NOW)
     with pytest.raises(IntegrityError), transaction.atomic():
         CareRelation.objects.create(case=case, member=uma, kind=Kind.SUPERVISOR, since_at=make.NOW)
+
+
+def test_whoever_was_shut_out_is_neither_offered_nor_taken(
+    case: Case, theo: Member, uma: Member, olive: Actor
+) -> None:
+    assert {theo, uma} <= set(find.candidates(case))
+    get_user_model().objects.filter(pk__in=[theo.user_id, uma.user_id]).update(is_active=False)
+    assert not {theo, uma} & set(find.candidates(case))
+    with pytest.raises(policy.NotAllowed, match="shut_out"):
+        relate(case, uma, Kind.SUPERVISOR, olive)
+    with pytest.raises(policy.NotAllowed, match="shut_out"):
+        care.assign(case=case, member=theo, by=olive, now=make.NOW)
+    case.refresh_from_db()
+    assert case.counselor != theo
+    assert not CareRelation.objects.exists()
 
 
 def test_a_relation_ends_once(case: Case, theo: Member, olive: Actor) -> None:
