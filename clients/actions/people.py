@@ -194,6 +194,21 @@ def say_safe_contact(
     }
     if voicemail is not None:
         said["voicemail"] = voicemail
+    return _said(person, channel, said, by, now)
+
+
+@transaction.atomic
+def say_no(
+    *, person: Person, channel: SafeContact.Channel, by: Actor, now: datetime
+) -> SafeContact:
+    """Store that nothing may come on a channel; its hours and its voicemail stay as they were."""
+    said: dict[str, object] = {"permission": SafeContact.Permission.NO, "asked_at": now}
+    return _said(person, channel, said, by, now)
+
+
+def _said(
+    person: Person, channel: str, said: dict[str, object], by: Actor, now: datetime
+) -> SafeContact:
     row, _ = SafeContact.objects.update_or_create(person=person, channel=channel, defaults=said)
     audit.record(
         verb="person.safe_contact",
@@ -202,7 +217,7 @@ def say_safe_contact(
         person_id=person.pk,
         by=by,
         now=now,
-        detail={"channel": str(channel), "permission": str(permission)},
+        detail={"channel": str(channel), "permission": str(row.permission)},
     )
     return row
 
@@ -232,6 +247,23 @@ def change_contact(
         SafeContact.objects.filter(person=person, channel=SafeContact.Channel.EMAIL).update(
             bounced_at=None
         )
+    _contact_changed(person, by, now)
+    return person
+
+
+@transaction.atomic
+def change_language(
+    *, person: Person, language: str, zone: str, by: Actor, now: datetime
+) -> Person:
+    """Replace the language and the zone in which somebody is written to, and nothing else."""
+    person = Person.objects.select_related("key").select_for_update(of=("self",)).get(pk=person.pk)
+    person.language, person.zone = language, zone
+    person.save(update_fields=["language", "zone"])
+    _contact_changed(person, by, now)
+    return person
+
+
+def _contact_changed(person: Person, by: Actor, now: datetime) -> None:
     audit.record(
         verb="person.contact_changed",
         subject_kind="person",
@@ -240,4 +272,3 @@ def change_contact(
         by=by,
         now=now,
     )
-    return person

@@ -37,6 +37,28 @@ def change_contact(
 
 
 @transaction.atomic
+def change_language(
+    *, person: Person, language: str, zone: str, by: Actor, now: datetime
+) -> Person:
+    """Replace a person's language and zone, and re-plan what isn't sent; gates don't ask them."""
+    changed = people.change_language(person=person, language=language, zone=zone, by=by, now=now)
+    for appointment in _coming(person, now):
+        planning.replan(appointment=appointment, reason="contact_changed", by=by, now=now)
+    return changed
+
+
+@transaction.atomic
+def say_no(
+    *, person: Person, channel: SafeContact.Channel, by: Actor, now: datetime
+) -> SafeContact:
+    """Let nothing more come on a channel; what else was said of it stays, for when it is safe."""
+    row = people.say_no(person=person, channel=channel, by=by, now=now)
+    for appointment in _coming(person, now):
+        planning.replan(appointment=appointment, reason="safe_contact", by=by, now=now)
+    return row
+
+
+@transaction.atomic
 def say_safe_contact(
     *,
     person: Person,

@@ -5,11 +5,12 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Coalesce
 
 from clients.models import Case, Member, Person
 from clients.models.people import PersonQuerySet
-from clients.queries import audit
+from clients.queries import audit, care
 from clients.rules import actors
 from clients.rules.actors import Actor
 from practice.models import Answer, Attendance, ConsentGiven
@@ -17,6 +18,8 @@ from practice.queries import pages
 from practice.rules import wall
 
 _SHOWN = 50
+# As `Attendance.starts_at`: who left before it was moved knows the time of then.
+_STARTS: Final = Coalesce("left_period__startswith", "appointment__period__startswith")
 
 
 def who_may_be_written_to() -> PersonQuerySet:
@@ -39,8 +42,9 @@ def appointments(person: Person, now: datetime) -> list[Attendance]:
         .filter(gate=Attendance.Gate.OPEN)
         .ending_after(now - pages.LINK_OUTLIVES_END)
         .select_related("appointment__service", "appointment__counselor__member")
+        .order_by(_STARTS, "pk")
     )
-    rows = sorted(found[:_SHOWN], key=lambda one: (one.starts_at, one.pk))
+    rows = list(found[:_SHOWN])
     for row in rows:
         row.person = person
     return rows
@@ -98,7 +102,7 @@ def _kind(verb: str) -> str:
 
 def _roles(members: set[UUID], person: Person) -> dict[UUID, str]:
     """What each member is to this person: a code."""
-    cases = Case.objects.filter(Q(person=person) | Q(couple__members__person=person))
+    cases = Case.objects.filter(care.of_person(person))
     own = set(cases.values_list("counselor", flat=True))
     rank = (actors.COUNSELOR, actors.SUPERVISOR, actors.REVIEWER, actors.FRONT_DESK, actors.ADMIN)
     found = {}

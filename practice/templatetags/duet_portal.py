@@ -8,6 +8,7 @@ register = template.Library()
 
 @register.filter
 def channel_words(channel: str) -> str:
+    """A way to be reached, in words."""
     return {
         "email": _("By e-mail"),
         "sms": _("By text message"),
@@ -40,6 +41,7 @@ def look_words(kind: str) -> str:
 
 @register.filter
 def request_words(kind: str) -> str:
+    """What a person asks about their record, in words."""
     return {"copy": _("A copy"), "erasure": _("Erasure")}.get(kind, kind)
 
 

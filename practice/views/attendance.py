@@ -286,7 +286,10 @@ def _there(start: datetime, zone: str) -> str:
 
 def _remembered(request: HttpRequest, page: Page) -> HttpResponse:
     """After a button the token leaves the address: on to the page that the session knows."""
-    visit.keep_own(request.session, page.attendance, page.now)
+    if page.token is None:
+        visit.prolong_own(request.session, page.now)
+    else:
+        visit.keep_own(request.session, page.attendance, page.now)
     return redirect("practice:attendance-mine")
 
 

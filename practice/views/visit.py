@@ -14,6 +14,10 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
+from clients.actions import access as actions
+from clients.models import ClientSession
+from clients.queries import access
+from clients.rules.actors import Actor
 from practice.models import Attendance
 
 _ZONE, _HOLD, _BOOKED, _OWN = "duet_zone", "duet_hold", "duet_booked", "duet_own"
@@ -51,6 +55,7 @@ def zone(session: SessionBase) -> str:
 
 
 def keep_zone(session: SessionBase, name: str) -> None:
+    """Remember the zone that the visitor chose, unless it is remembered already."""
     if name and session.get(_ZONE) != name:
         session[_ZONE] = name
 
@@ -66,6 +71,7 @@ def keep_hold(session: SessionBase, kept: Kept) -> None:
 
 
 def drop_hold(session: SessionBase) -> None:
+    """Forget the hold: it was booked, or given back."""
     session.pop(_HOLD, None)
 
 
@@ -102,21 +108,45 @@ def as_stored(session: SessionBase) -> SessionBase:
     return fresh
 
 
-def keep_own(session: SessionBase, attendance: Attendance, now: datetime) -> None:
-    """From now on `/a/` is this attendee's own page, for half an hour."""
+def keep_own(
+    session: SessionBase,
+    attendance: Attendance,
+    now: datetime,
+    *,
+    portal: ClientSession | None = None,
+) -> None:
+    """From now on `/a/` is this attendee's own page, for half an hour.
+
+    Opened from somebody's own pages it ends with the session that it was opened in.
+    """
     session[_OWN] = {
         "attendance": str(attendance.pk),
         "person": str(attendance.person_id),
         "until": (now + OWN_PAGE).isoformat(),
+        "portal": str(portal.pk) if portal else None,
     }
 
 
+def prolong_own(session: SessionBase, now: datetime) -> None:
+    """After a button on `/a/` it stays open for another half hour, however it was opened."""
+    session[_OWN] = session[_OWN] | {"until": (now + OWN_PAGE).isoformat()}
+
+
 def own(session: SessionBase, now: datetime) -> tuple[UUID, UUID] | None:
-    """The person and the attendance whose own page is open in this browser."""
+    """The person and the attendance whose own page is open in this browser.
+
+    From somebody's own pages: while that session is open, of which this is a use.
+    """
     stored = session.get(_OWN)
     if not stored or datetime.fromisoformat(stored["until"]) <= now:
         return None
-    return UUID(stored["person"]), UUID(stored["attendance"])
+    person, attendance = UUID(stored["person"]), UUID(stored["attendance"])
+    if stored.get("portal"):
+        opened_in = access.open_session(UUID(stored["portal"]), now)
+        if opened_in is None:
+            return None
+        actions.touch(session=opened_in, by=Actor.of_person(person, opened_in.proof), now=now)
+    return person, attendance
 
 
 def forget(request: HttpRequest) -> None:

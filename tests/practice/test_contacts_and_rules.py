@@ -6,6 +6,7 @@ import pytest
 
 from clients.actions import people
 from clients.models import Message, Person, SafeContact
+from clients.queries import keys
 from clients.queries import people as find
 from clients.rules.actors import Actor
 from practice.actions import booking, contacts, diary
@@ -51,6 +52,19 @@ def change(person: Person, email: str | None) -> None:
         by=STAFF,
         now=NOW,
     )
+
+
+def test_another_language_and_zone_change_nothing_else_and_letters_follow(talk: Service) -> None:
+    stale = book(talk).attendances[0].person
+    change(stale, "new@example.org")
+    before = Message.objects.filter(state="planned").count()
+    contacts.change_language(
+        person=stale, language="es", zone="Europe/Madrid", by=Actor.of_person(stale.pk), now=NOW
+    )
+    found = Person.objects.select_related("key").get(pk=stale.pk)
+    assert (found.email, found.language, found.zone) == ("new@example.org", "es", "Europe/Madrid")
+    assert Message.objects.filter(state="planned").count() == before
+    assert find.addresses([stale.pk])[stale.pk] == find.address(found, keys.index_key())
 
 
 def planned(attendance: Attendance) -> set[str]:

@@ -34,11 +34,9 @@ def safe_contact(request: PersonRequest) -> HttpResponse:
     form = forms.Quiet(request.POST or None)
     if request.method == "POST" and form.is_valid():
         channel = SafeContact.Channel(form.cleaned_data["channel"])
-        contacts.say_safe_contact(
+        contacts.say_no(
             person=request.portal.person,
             channel=channel,
-            permission=SafeContact.Permission.NO,
-            quiet=None,
             by=request.actor,
             now=timezone.now(),
         )
@@ -115,10 +113,8 @@ def contact(request: PersonRequest) -> HttpResponse:
         return frame.page(request, "contact", {"form": form})
     if not form.is_valid():
         return frame.page(request, "contact", {"form": form}, status=form.status)
-    contacts.change_contact(
+    contacts.change_language(
         person=person,
-        email=person.email,
-        phone=person.phone,
         language=form.cleaned_data["language"],
         zone=form.cleaned_data["tz"],
         by=request.actor,

@@ -55,7 +55,7 @@ def appointment(request: PersonRequest, pk: UUID) -> HttpResponse:
     shut = found is None or found.gate != Attendance.Gate.OPEN
     if found is None or shut or not forms.Button(request.POST).is_valid():
         raise Http404
-    visit.keep_own(request.session, found, now)
+    visit.keep_own(request.session, found, now, portal=request.portal)
     return redirect("practice:attendance-mine")
 
 

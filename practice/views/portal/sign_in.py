@@ -39,9 +39,9 @@ def ask(request: HttpRequest) -> HttpResponse:
     form = forms.Ask(request.POST)
     if not form.is_valid():
         return _ask(request, form, status=form.status)
+    limits.check(request, LINKS_BY_BROWSER)
     # Counted by what was typed alone, so that a limit tells nothing either.
     digest = queries.digest_of(form.cleaned_data["email"])
-    limits.check(request, LINKS_BY_BROWSER)
     limits.check_key(LINKS_BY_ADDRESS, digest.hex())
     known = queries.written_to_at(digest, of=portal.who_may_be_written_to(), now=now)
     access.send_links(persons=known, by=Actor.visitor(), now=now)

@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from clients.actions import access, messages
 from clients.models import AuditEntry, ClientSession, Message, Person, SafeContact, SignInLink
+from clients.queries import access as queries
 from clients.rules import envelope
 from practice.models import Attendance, Counselor, Practice, Service
 from practice.queries import letters
@@ -186,6 +187,25 @@ def test_no_letter_goes_where_writing_is_not_safe(ana: Person, settings: Setting
             subjects=letters.subjects(), by=make.SYSTEM, now=make.NOW, clock=lambda: make.NOW
         )
     assert (done.sent, done.suppressed, peer.taken) == (0, 1, [])
+
+
+def test_beyond_the_limit_no_address_is_looked_at(
+    ana: Person, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DUET = settings.DUET | {"THROTTLE": True}
+    cache.clear()
+    looked: list[str] = []
+    real = queries.digest_of
+
+    def digest_of(email: str) -> bytes:
+        looked.append(email)
+        return real(email)
+
+    monkeypatch.setattr(queries, "digest_of", digest_of)
+    statuses = [Client().post("/portal/", {"email": f"a{n}@example.org"}) for n in range(40)]
+    refused = [one.status_code for one in statuses].count(429)
+    assert refused
+    assert len(looked) == 40 - refused
 
 
 # --- the link ------------------------------------------------------------------------------------

@@ -13,9 +13,19 @@ from django.test.utils import CaptureQueriesContext
 
 from clients import passkeys
 from clients.actions import access, audit
-from clients.models import AuditEntry, Case, ClientPasskey, DataRequest, Person, SafeContact
+from clients.models import (
+    AuditEntry,
+    CareRelation,
+    Case,
+    ClientPasskey,
+    CoupleMember,
+    DataRequest,
+    Person,
+    SafeContact,
+)
 from clients.rules.actors import Actor
-from practice.actions import booking
+from practice.actions import booking, contacts
+from practice.forms import portal as forms
 from practice.models import (
     Answer,
     Appointment,
@@ -26,6 +36,7 @@ from practice.models import (
     Question,
     Service,
 )
+from practice.queries import portal
 from tests import factories as make
 from tests.clients.authenticator import Authenticator
 from tests.practice.views import portal_walk, walk
@@ -187,6 +198,78 @@ def test_the_first_page_shows_own_time_and_state_and_leads_to_the_appointment(
     assert client.get("/a/").status_code == 200
 
 
+def test_of_many_appointments_the_next_ones_are_shown(
+    ana: Person, iris: Counselor, talk: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portal, "_SHOWN", 2)
+    (first,) = Attendance.objects.filter(person=ana)
+    for days in (9, 1, 5):
+        row = make.appointment(iris, talk, make.chris(), start=make.at(days, "10:00"))
+        row.attendances.update(person=ana)
+    found = portal.appointments(ana, make.NOW)
+    assert [one.starts_at for one in found] == [make.at(1, "10:00"), first.starts_at]
+
+
+def own_page(row: Person, client: Client) -> str:
+    """Open the page of a person's one appointment from their own pages; returns its mark."""
+    own = Attendance.objects.get(person=row)
+    assert client.post(f"/portal/appointments/{own.pk}/")["Location"] == "/a/"
+    assert client.get("/a/").status_code == 200
+    return str(own.pk)
+
+
+def ends_all(client: Client, ana: Person) -> None:
+    access.end_all(person=ana, by=make.SYSTEM, now=make.NOW)
+
+
+def signs_out(client: Client, ana: Person) -> None:
+    client.post("/portal/sign-out/")
+
+
+def exits(client: Client, ana: Person) -> None:
+    client.get("/exit/")
+
+
+@pytest.mark.parametrize("over", [ends_all, signs_out, exits], ids=lambda over: over.__name__)
+@pytest.mark.parametrize("is_member", [False, True])
+def test_the_page_of_an_appointment_ends_with_the_session_that_opened_it(
+    ana: Person, over: Callable[[Client, Person], None], is_member: bool
+) -> None:
+    client = Client()
+    if is_member:
+        client.force_login(make.front_desk().user)
+    mark = own_page(ana, portal_walk.sign_in(ana, client))
+    over(client, ana)
+    assert client.get("/a/").status_code == 404
+    for button in ("confirm", "cancel", "move"):
+        assert client.post(f"/a/{button}/", {"own": mark}).status_code == 404, button
+    assert Attendance.objects.get(person=ana).state != "cancelled"
+
+
+def test_the_page_of_an_appointment_stays_open_while_it_is_used_and_no_longer(
+    ana: Person, clock: SetClock
+) -> None:
+    client = portal_walk.sign_in(ana)
+    mark = own_page(ana, client)
+    for minutes in (14, 28):
+        clock(make.NOW + timedelta(minutes=minutes))
+        assert client.get("/a/").status_code == 200
+    assert client.post("/a/confirm/", {"own": mark}).status_code == 302
+    clock(make.NOW + timedelta(minutes=42))
+    assert client.get("/a/").status_code == 200
+    assert client.get("/portal/mine/").status_code == 200
+    clock(make.NOW + timedelta(minutes=57))
+    assert client.get("/a/").status_code == 404
+
+
+def test_after_a_button_the_page_still_ends_with_its_session(ana: Person) -> None:
+    client = portal_walk.sign_in(ana)
+    mark = own_page(ana, client)
+    assert client.post("/a/confirm/", {"own": mark}).status_code == 302
+    ends_all(client, ana)
+    assert client.get("/a/").status_code == 404
+
+
 def make_zone(row: Person, zone: str) -> None:
     Person.objects.filter(pk=row.pk).update(zone=zone)
     row.refresh_from_db()
@@ -292,6 +375,19 @@ def test_a_link_alone_can_only_ask_for_less_and_shows_nothing(ana: Person) -> No
     )
 
 
+def test_no_by_a_link_alone_leaves_what_else_was_said(ana: Person) -> None:
+    make.safe_contact(ana, quiet=(1320, 420))
+    SafeContact.objects.filter(person=ana).update(voicemail=True)
+    portal_walk.sign_in(ana).post("/portal/safe-contact/", {"channel": "email"})
+    row = contact(ana)
+    assert (row.permission, row.quiet_from, row.quiet_until, row.voicemail) == (
+        "no",
+        1320,
+        420,
+        True,
+    )
+
+
 def test_with_a_second_proof_it_is_shown_and_changed_and_planned_letters_follow(
     ana: Person, couple: Appointment
 ) -> None:
@@ -350,6 +446,31 @@ def test_language_and_clock_can_be_changed_and_the_address_not(ana: Person) -> N
     ana.refresh_from_db()
     found = Person.objects.select_related("key").get(pk=ana.pk)
     assert (found.language, found.zone, found.email) == ("es", "Europe/Madrid", "ana@example.org")
+
+
+def test_what_the_practice_changes_meanwhile_is_not_undone(
+    ana: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The form was opened, and is being sent, while the practice stores another address."""
+    client, real = portal_walk.prove(ana), forms.Contact.is_valid
+
+    def meanwhile(form: forms.Contact) -> bool:
+        contacts.change_contact(
+            person=ana,
+            email="new@example.org",
+            phone=None,
+            language="en",
+            zone="America/New_York",
+            by=make.SYSTEM,
+            now=make.NOW,
+        )
+        return real(form)
+
+    monkeypatch.setattr(forms.Contact, "is_valid", meanwhile)
+    sent = {"language": "es", "tz": "Europe/Madrid"}
+    assert client.post("/portal/contact/", sent).status_code == 302
+    found = Person.objects.select_related("key").get(pk=ana.pk)
+    assert (found.email, found.phone, found.language) == ("new@example.org", None, "es")
 
 
 # --- PIN and passkeys ----------------------------------------------------------------------------
@@ -555,6 +676,40 @@ def test_a_code_is_given_by_the_desk_and_by_whoever_cares(ana: Person, iris: Cou
             assert response.status_code == 404, username
             assert response.content == unknown.content
     assert not AuditEntry.objects.filter(verb="portal.code_given").exists()
+
+
+def test_a_supervisor_and_the_counselor_of_a_couple_that_one_left_give_no_code(
+    ana: Person, iris: Counselor
+) -> None:
+    uma, case = make.supervisor(), Case.objects.get()
+    CareRelation.objects.create(case=case, member=uma, kind="supervisor", since_at=make.NOW)
+    code, sessions = f"/desk/persons/{ana.pk}/code/", f"/desk/persons/{ana.pk}/sessions/"
+    mine = portal_walk.sign_in(ana)
+    client = at_desk("uma")
+    assert client.get(f"/desk/cases/{case.pk}/").status_code == 200
+    answers = [client.get(code), client.post(code), client.post(sessions)]
+    CoupleMember.objects.filter(person=ana).update(left_at=make.NOW)
+    client = at_desk("iris")
+    answers += [client.get(code), client.post(code), client.post(sessions)]
+    assert [one.status_code for one in answers] == [404] * 6
+    assert mine.get("/portal/mine/").status_code == 200
+    assert not AuditEntry.objects.filter(verb="portal.code_given").exists()
+
+
+def test_who_left_the_couple_isnt_told_of_their_own_counselor(ana: Person, iris: Counselor) -> None:
+    def roles() -> set[str]:
+        return {one.role for one in portal.looks(ana)}
+
+    with transaction.atomic():
+        audit.record_reads(
+            verb="case.read",
+            persons=[(ana.pk, None)],
+            by=iris.member.as_actor(),
+            now=make.NOW,
+        )
+    assert roles() == {"own_counselor"}
+    CoupleMember.objects.filter(person=ana).update(left_at=make.NOW)
+    assert roles() == {"counselor"}
 
 
 def test_of_a_restricted_case_the_desk_gives_no_code(ana: Person) -> None:
