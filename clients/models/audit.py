@@ -57,7 +57,7 @@ class AuditSeal(models.Model):
     previous = models.BinaryField(max_length=32)
     hash = models.BinaryField(max_length=32)
     # The data key under which the hash was made. No foreign key: a seal stays what it is.
-    key_id = models.UUIDField(null=True)
+    key_id = models.UUIDField()
     sealed_at = models.DateTimeField()
 
     def as_value(self) -> chain.Seal:

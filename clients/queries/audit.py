@@ -31,7 +31,8 @@ def breaches(
     Entries that are not sealed yet count, unless they are younger than `unsealed_before`. `noted`
     are places that were kept outside the database. Refuses (KeyRefused) without the site's keys.
     """
-    keys = {row.pk: row.plain() for row in DataKey.objects.filter(purpose=DataKey.Purpose.AUDIT)}
+    there = DataKey.objects.filter(purpose=DataKey.Purpose.AUDIT, wrapped__isnull=False)
+    keys = {row.pk: row.plain() for row in there}
     yield from chain.verify(sealed=_sealed(), keys=keys, noted=noted)
     with connection.cursor() as cursor:
         cursor.execute(_DOUBLED)

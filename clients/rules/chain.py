@@ -17,7 +17,7 @@ GENESIS = b"\x00" * 32
 class Seal:
     """A sealed place in the chain; `previous` is the hash of the seal before it.
 
-    `key_id` names the key of the hash; the first chains had none.
+    `key_id` names the key of the hash. Every seal has one; whoever owns the table can take it away.
     """
 
     position: int
@@ -41,8 +41,9 @@ class Breach:
     """One thing that is wrong with the chain.
 
     `changed`, `removed`, `doubled`, `unsealed`: an entry. `broken`: a place whose seal was changed
-    or put in. `missing`: the seals from one place to another. `cut`: the same at the chain's end,
-    and `rewritten`: another chain, both by what was noted outside.
+    or put in; `unkeyed`: one that anybody can have made. `keyless`: the key of this place's seal,
+    and of others perhaps, isn't there. `missing`: the seals from one place to another. `cut`: the
+    same at the chain's end, and `rewritten`: another chain, both by what was noted outside.
     """
 
     kind: str
@@ -57,10 +58,9 @@ def content_hash(fields: Mapping[str, object]) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def link(*, position: int, content: bytes, previous: bytes, key: bytes | None) -> bytes:
+def link(*, position: int, content: bytes, previous: bytes, key: bytes) -> bytes:
     """The hash of one place in the chain."""
-    told = previous + position.to_bytes(8, "big") + content
-    return hmac.digest(key, told, "sha256") if key else hashlib.sha256(told).digest()
+    return hmac.digest(key, previous + position.to_bytes(8, "big") + content, "sha256")
 
 
 def verify(
@@ -72,14 +72,20 @@ def verify(
     """Every breach in the chain, in its order; what was noted outside comes last.
 
     `sealed` are the seals by their places, each with its entry's content hash as it stands now,
-    or None where there is no such entry.
+    or None where there is no such entry. A seal without a key never holds.
     """
     heads = {head.position: head for head in noted}
-    previous, position, keyed = GENESIS, 0, False
+    previous, position = GENESIS, 0
+    gone: set[UUID] = set()
     for seal, content in sealed:
         if seal.position > position + 1:
             yield Breach("missing", None, position + 1, seal.position - 1)
-        if not _holds(seal, previous, position, keys, keyed=keyed):
+        if seal.key_id is None:
+            yield Breach("unkeyed", seal.entry_id, seal.position)
+        elif seal.key_id not in keys and seal.key_id not in gone:
+            gone.add(seal.key_id)
+            yield Breach("keyless", seal.entry_id, seal.position)
+        if not _follows(seal, previous, position, keys):
             yield Breach("broken", seal.entry_id, seal.position)
         if content is None:
             yield Breach("removed", seal.entry_id, seal.position)
@@ -89,18 +95,17 @@ def verify(
         if head and head.hash != seal.hash:
             yield Breach("rewritten", seal.entry_id, seal.position)
         previous, position = seal.hash, seal.position
-        keyed = keyed or seal.key_id is not None
     last = max(heads, default=0)
     if last > position:
         yield Breach("cut", None, position + 1, last)
 
 
-def _holds(
-    seal: Seal, previous: bytes, position: int, keys: Mapping[UUID, bytes], *, keyed: bool
-) -> bool:
-    """Whether a seal is the one that follows; after one with a key there is none without."""
-    key = keys.get(seal.key_id) if seal.key_id else None
-    if key is None and (seal.key_id or keyed):
+def _follows(seal: Seal, previous: bytes, position: int, keys: Mapping[UUID, bytes]) -> bool:
+    """Whether a seal is the one that comes next; without its key, by its place alone."""
+    if seal.position != position + 1 or seal.previous != previous:
         return False
-    expected = link(position=seal.position, content=seal.content, previous=previous, key=key)
-    return seal.position == position + 1 and (seal.previous, seal.hash) == (previous, expected)
+    key = keys.get(seal.key_id) if seal.key_id else None
+    return key is None or hmac.compare_digest(
+        seal.hash,
+        link(position=seal.position, content=seal.content, previous=previous, key=key),
+    )

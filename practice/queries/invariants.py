@@ -340,6 +340,8 @@ def of_the_chain(now: datetime) -> Iterable[Breach]:
         "changed": "an audit entry was changed after it was sealed",
         "removed": "an audit entry was removed",
         "broken": "the audit chain is broken at this place",
+        "unkeyed": "a seal of the audit chain has no key",
+        "keyless": "a key of the audit chain is gone",
         "doubled": "an audit entry is there twice",
         "missing": "seals of the audit chain are missing",
         "unsealed": "an audit entry was never sealed",

@@ -1,10 +1,13 @@
 """The audit trail: append-only, in the writer's transaction, chained by hash afterwards."""
 
 import base64
+import hashlib
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -329,56 +332,98 @@ def test_a_doubled_entry_is_named() -> None:
     assert f"The entry {entry.pk} is there twice" in _verify()
 
 
-def _forge(key_id: UUID | None) -> None:
-    """Another chain from the third place on, by all that the database holds."""
-    previous = bytes(AuditSeal.objects.get(position=2).hash)
+def _without_a_key(*, position: int, content: bytes, previous: bytes) -> bytes:
+    """The best that whoever has the database alone can make."""
+    return hashlib.sha256(previous + position.to_bytes(8, "big") + content).digest()
+
+
+def _seals_may_have_no_key() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE duet_clients_auditseal ALTER key_id DROP NOT NULL")
+
+
+def _forge(first: int, key_id: UUID | None) -> None:
+    """Another chain from this place on, by all that the database holds."""
+    before = AuditSeal.objects.filter(position=first - 1).first()
+    previous = bytes(before.hash) if before else chain.GENESIS
+    _seals_may_have_no_key()
     with _trigger_off("duet_clients_auditentry"), _trigger_off("duet_clients_auditseal"):
-        for seal in AuditSeal.objects.filter(position__gt=2).order_by("position"):
+        for seal in AuditSeal.objects.filter(position__gte=first).order_by("position"):
             AuditEntry.objects.filter(pk=seal.entry_id).update(verb="forged")
             content = AuditEntry.objects.get(pk=seal.entry_id).content()
-            digest = chain.link(
-                position=seal.position, content=content, previous=previous, key=None
-            )
+            digest = _without_a_key(position=seal.position, content=content, previous=previous)
             AuditSeal.objects.filter(pk=seal.pk).update(
                 content=content, previous=previous, hash=digest, key_id=key_id
             )
             previous = digest
 
 
-@pytest.mark.parametrize("says_its_key", [True, False])
-def test_who_owns_the_database_cannot_make_the_chain_anew(*, says_its_key: bool) -> None:
+@pytest.mark.parametrize("first", [1, 3])
+@pytest.mark.parametrize("says", ["broken", "no key"])
+def test_who_owns_the_database_cannot_make_the_chain_anew(says: str, first: int) -> None:
     _sealed()
-    _forge(DataKey.objects.get(purpose="audit").pk if says_its_key else None)
+    _forge(first, DataKey.objects.get(purpose="audit").pk if says == "broken" else None)
     said = _verify()
-    for place in (3, 4, 5):
-        assert f"Place {place}: the chain is broken" in said
+    for place in range(first, 6):
+        assert re.search(rf"Place {place}: the .* (is|has) {says}", said)
+    assert f"{6 - first} breaches" in said
 
 
-def test_a_chain_without_a_key_could_be_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The control: so it was with the first chains, which still verify."""
-    link = chain.link
-    monkeypatch.setattr(chain, "link", lambda *, key, **given: link(**given, key=None))
+@pytest.mark.parametrize("first", [1, 3])
+def test_a_forged_chain_is_not_made_good_by_the_next_sealing(first: int) -> None:
+    """Nor by taking the key away, as if the chain had never had one."""
     _sealed()
-    with _trigger_off("duet_clients_auditseal"):
-        AuditSeal.objects.update(key_id=None)
-    monkeypatch.undo()
-    assert "verifies" in _verify()
-    _forge(None)
-    assert "verifies" in _verify()
-
-
-def test_a_chain_goes_on_under_a_key_where_the_first_had_none(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    link = chain.link
-    monkeypatch.setattr(chain, "link", lambda *, key, **given: link(**given, key=None))
-    _sealed(2)
-    with _trigger_off("duet_clients_auditseal"):
-        AuditSeal.objects.update(key_id=None)
-    monkeypatch.undo()
+    _forge(first, None)
+    DataKey.objects.filter(purpose="audit").delete()
     _record("later")
     assert audit.seal(by=SYSTEM, now=NOW) == 1
+    said = _verify()
+    for place in range(first, 6):
+        assert f"Place {place}: the seal has no key" in said
+
+
+@pytest.mark.parametrize("how", ["deleted", "destroyed"])
+def test_a_key_that_is_gone_is_named_once(how: str) -> None:
+    _sealed()
+    gone = DataKey.objects.filter(purpose="audit")
+    if how == "deleted":
+        gone.delete()
+    else:
+        gone.update(wrapped=None, destroyed_at=NOW)
+    said = _verify()
+    assert "Place 1: sealed under a key that is gone" in said
+    assert "1 breaches" in said
+
+
+def test_without_a_look_at_the_key_a_chain_could_be_made_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control: so it was with the first chains."""
+    _sealed()
+    _forge(1, DataKey.objects.get(purpose="audit").pk)
+    assert "verifies" not in _verify()
+    monkeypatch.setattr(chain, "link", lambda *, key, **given: _without_a_key(**given))
+    assert "verifies: 5 entries" in _verify()
+
+
+def test_a_chain_of_before_is_sealed_anew_under_a_key() -> None:
+    """What the migration does: the entries stay, and every one has a seal with a key again."""
+    entries = _sealed(3)
+    _forge(1, None)
+    migration = import_module("clients.migrations.0007_every_seal_has_a_key")
+    with connection.cursor() as cursor:
+        cursor.execute(migration.BEGIN_ANEW)
+    assert not AuditSeal.objects.exists()
+    assert audit.seal(by=SYSTEM, now=NOW) == 3
+    assert {seal.entry_id for seal in AuditSeal.objects.all()} == {one.pk for one in entries}
     assert "verifies: 3 entries" in _verify()
+    with connection.cursor() as cursor:
+        cursor.execute(migration.BEGIN_ANEW)
+    assert AuditSeal.objects.count() == 3
+    refused = pytest.raises(DatabaseError, match="append-only")
+    with refused, transaction.atomic():
+        AuditSeal.objects.all().delete()
 
 
 def test_the_chain_verifies_after_a_rotation_of_the_keys(settings: Any) -> None:
@@ -400,6 +445,7 @@ def test_an_entry_put_in_with_a_made_up_seal_breaks_the_chain() -> None:
         content=entry.content(),
         previous=b"\x00" * 32,
         hash=b"\x01" * 32,
+        key_id=DataKey.objects.get(purpose="audit").pk,
         sealed_at=NOW,
     )
     assert "Place 6: the chain is broken" in _verify()
