@@ -24,7 +24,7 @@ _WORDS: Final = {
     "removed": "Place {position}: the entry {entry} was removed.",
     "broken": "Place {position}: the chain is broken; a seal was changed, moved or put in.",
     "unkeyed": "Place {position}: the seal has no key: anybody may have made it.",
-    "keyless": "Place {position}: sealed under a key that is gone: nothing under it can be checked.",
+    "keyless": "Place {position}: sealed under a key that is gone; it can no longer be checked.",
     "missing": "Places {position} to {last}: the seals were removed.",
     "doubled": "The entry {entry} is there twice.",
     "unsealed": "The entry {entry} was never sealed; is the beat process running?",
