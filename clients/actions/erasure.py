@@ -8,13 +8,17 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F, Q, Value
+from django.db.models.functions import Greatest
 
 from clients.actions import audit, notices
 from clients.models import (
     BlindIndex,
+    Case,
     ClientPasskey,
     ClientPin,
     ClientSession,
+    CoupleMember,
     DataKey,
     DataRequest,
     Erasure,
@@ -30,6 +34,27 @@ from clients.rules.permissions import Right
 from clients.rules.requests import ERASED
 
 _THEIRS = (BlindIndex, SafeContact, SignInLink, ClientSession, ClientPin, ClientPasskey)
+# What each step of a sign-in holds until it is done: first what it proves with, then the session.
+_WAYS_IN = (ClientPin, ClientPasskey, SignInLink, ClientSession)
+
+
+def lock(*, person_id: UUID, by: Actor) -> Person:
+    """Wait for whoever is about to sign in as this person or to book for them; hold all others.
+
+    Part of the caller's transaction. Refuses (NotPermitted) whoever may not erase, and whom the
+    person isn't there for, also where a broken glass shows them.
+    """
+    permissions.check(by, Right.ERASE)
+    if not Person.objects.visible_to(by.without_glass()).filter(pk=person_id).exists():
+        raise permissions.NotPermitted(Right.ERASE)
+    # A session that is opened meanwhile is seen only by statements after this wait.
+    for model in _WAYS_IN:
+        rows = model._base_manager.filter(person=person_id)
+        list(rows.select_for_update().order_by("pk").values_list("pk"))
+    cases = Case.objects.filter(Q(person=person_id) | Q(couple__members__person=person_id))
+    held = Case.objects.filter(pk__in=cases.values("pk")).order_by("pk")
+    list(held.select_for_update(no_key=True).values_list("pk"))
+    return Person.objects.select_for_update(of=("self",), no_key=True).get(pk=person_id)
 
 
 @transaction.atomic
@@ -47,10 +72,10 @@ def erase(
     A step of whoever knows the diary, which decides whether it may be: it comes last in that
     transaction, since the list outside the database is written before the commit. `erased_at` is
     for an erasure that is done once more. Twice is the same as once. Refuses (NotPermitted)
-    whoever doesn't answer requests, (ValueError) a reason that isn't a code, (OSError) where the
+    whoever may not erase this person, (ValueError) a reason that isn't a code, (OSError) where the
     list can't be written.
     """
-    permissions.check(by, Right.ANSWER_REQUESTS)
+    lock(person_id=person.pk, by=by)
     for code in filter(None, (reason, despite)):
         retention.check_code(code)
     key = DataKey.objects.select_for_update().get(pk=person.key_id)
@@ -62,6 +87,9 @@ def erase(
     Person.objects.filter(pk=person.pk).update(
         email=None, phone=None, language=settings.LANGUAGE_CODE, zone="UTC"
     )
+    # Whose couple it was stays on record; whoever is still part of it is seen alone from now on.
+    standing = CoupleMember.objects.filter(person=person, left_at__isnull=True)
+    standing.update(left_at=Greatest(F("joined_at"), Value(now)))
     _cancel_messages(person)
     _answer_requests(person, by, now)
     DataKey.objects.filter(pk=key.pk).update(wrapped=None, destroyed_at=at)

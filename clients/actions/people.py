@@ -184,7 +184,7 @@ def say_safe_contact(
     """Store how `person` may be reached on a channel; the sender asks it before every message.
 
     `quiet` are minutes of the day, from and until, in the person's own zone; of a `voicemail` that
-    nothing is said about, what was said before holds.
+    nothing is said about, what was said before holds. Refuses (Erased) whoever was erased.
     """
     said: dict[str, object] = {
         "permission": permission,
@@ -201,7 +201,10 @@ def say_safe_contact(
 def say_no(
     *, person: Person, channel: SafeContact.Channel, by: Actor, now: datetime
 ) -> SafeContact:
-    """Store that nothing may come on a channel; its hours and its voicemail stay as they were."""
+    """Store that nothing may come on a channel; its hours and its voicemail stay as they were.
+
+    Refuses (Erased) as `say_safe_contact` does.
+    """
     said: dict[str, object] = {"permission": SafeContact.Permission.NO, "asked_at": now}
     return _said(person, channel, said, by, now)
 
@@ -209,6 +212,7 @@ def say_no(
 def _said(
     person: Person, channel: str, said: dict[str, object], by: Actor, now: datetime
 ) -> SafeContact:
+    _locked(person.pk)
     row, _ = SafeContact.objects.update_or_create(person=person, channel=channel, defaults=said)
     audit.record(
         verb="person.safe_contact",
@@ -235,9 +239,10 @@ def change_contact(
 ) -> Person:
     """Replace how a person is reached; texts are already cleaned by `clients.rules.contact`.
 
-    A new address has not bounced yet. The caller re-plans what hangs on it.
+    A new address has not bounced yet. The caller re-plans what hangs on it. Refuses (Erased)
+    whoever was erased, (Unreadable) an address so far that can't be opened.
     """
-    person = Person.objects.select_related("key").select_for_update(of=("self",)).get(pk=person.pk)
+    person = _locked(person.pk)
     readdressed = person.email != email
     person.email, person.phone, person.language, person.zone = email, phone, language, zone
     person.save(update_fields=["email", "phone", "language", "zone"])
@@ -255,8 +260,11 @@ def change_contact(
 def change_language(
     *, person: Person, language: str, zone: str, by: Actor, now: datetime
 ) -> Person:
-    """Replace the language and the zone in which somebody is written to, and nothing else."""
-    person = Person.objects.select_related("key").select_for_update(of=("self",)).get(pk=person.pk)
+    """Replace the language and the zone in which somebody is written to, and nothing else.
+
+    Refuses (Erased) whoever was erased.
+    """
+    person = _locked(person.pk)
     person.language, person.zone = language, zone
     person.save(update_fields=["language", "zone"])
     _contact_changed(person, by, now)
@@ -272,3 +280,12 @@ def _contact_changed(person: Person, by: Actor, now: datetime) -> None:
         by=by,
         now=now,
     )
+
+
+def _locked(person_id: uuid.UUID) -> Person:
+    """The person with their key, both read after the wait for an erasure. Refuses (Erased)."""
+    held = Person.objects.select_for_update(of=("self", "key"), no_key=True)
+    person = held.select_related("key").get(pk=person_id)
+    if person.key.destroyed_at is not None:
+        raise envelope.Erased("This record was erased.")
+    return person

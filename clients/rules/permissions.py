@@ -27,6 +27,8 @@ class Right(StrEnum):
     MANAGE_CARE = "manage_care"
     # Answer what clients ask about their record: a copy, an erasure, a new code for their PIN.
     ANSWER_REQUESTS = "answer_requests"
+    # Destroy a person's key, for good; to put down that they asked for it doesn't take this.
+    ERASE = "erase"
     # Services, hours, rooms, members.
     MANAGE_PRACTICE = "manage_practice"
     # Who looked at what.

@@ -24,7 +24,7 @@ def erase(*, person: Person, reason: str, despite: str = "", by: Actor, now: dat
     of the time to keep the record, unless `despite` names the legal ground (a code); and as
     `clients.actions.erasure.erase` does.
     """
-    person = Person.objects.select_for_update(of=("self",)).get(pk=person.pk)
+    person = erasure.lock(person_id=person.pk, by=by)
     retention.check_erasable(
         standing.of_persons([person.pk], now)[person.pk],
         years=settings.DUET["RETENTION_YEARS"],
@@ -41,7 +41,8 @@ def erase_again(*, erased: Iterable[Erased], by: Actor, now: datetime) -> list[E
     """Destroy keys of a list that a restored database holds again; what may be was decided then."""
     stones = []
     for one in erased:
-        person = Person.objects.select_for_update(of=("self",)).get(key=one.key_id)
+        person_id = Person.objects.values_list("pk", flat=True).get(key=one.key_id)
+        person = erasure.lock(person_id=person_id, by=by)
         _end_links(person)
         stones.append(
             erasure.erase(person=person, reason=one.reason, erased_at=one.at, by=by, now=now)

@@ -138,7 +138,7 @@ class KnownClients(ByHand):
         super().__init__(*args, **kwargs)
         self.known = {str(one.pk): one for one in known}
         if len(known) > 1 and of.attendees != Service.Attendees.COUPLE:
-            alone = [(key, one.name) for key, one in self.known.items()]
+            alone = [(key, str(one.shown_name)) for key, one in self.known.items()]
             both = [] if of.attendees == Service.Attendees.ONE else [(COUPLE, _("Both"))]
             self.fields["comes"] = forms.ChoiceField(
                 label=_("Who comes?"),

@@ -5,6 +5,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ from clients.rules.actors import Actor
 from clients.rules.envelope import Erased
 from clients.rules.permissions import NotPermitted
 from clients.rules.retention import MayNotErase, Standing, check_erasable, kept_until
-from practice.actions import erasure
+from practice.actions import booking, erasure
+from practice.forms import desk
 from practice.models import Answer, Appointment, Attendance, BookedOnce, Question
 from practice.queries import invariants
 from tests import factories as make
@@ -190,6 +192,41 @@ def test_the_partner_and_what_is_both_stays_whole(couple: Appointment) -> None:
     assert [one.pk for one in find.persons_named(SYSTEM, "birch")] == [ben.pk]
 
 
+def test_the_partner_is_booked_for_again(couple: Appointment, client: Client) -> None:
+    erase(person_of(couple))
+    Case.objects.update(state=Case.State.ACTIVE, closed_at=None)
+    case, iris = Case.objects.get(), couple.counselor
+    left = CoupleMember.objects.get(left_at__isnull=False)
+    assert (left.person_id, left.left_at) == (person_of(couple).pk, LATER)
+
+    client.force_login(make.admin().user)
+    where = {"case": str(case.pk), "service": couple.service.slug, "counselor": iris.slug}
+    page = client.get("/desk/book/", where)
+    assert page.status_code == 200
+    assert "Ben Birch" in page.content.decode()
+    booked = booking.book_by_hand(
+        service=couple.service,
+        counselor=iris,
+        start=make.at(8),
+        request=None,
+        case=case,
+        beside=None,
+        by=SYSTEM,
+        now=NOW,
+    )
+    (part,) = booked.appointment.attendances.select_related("person__key")
+    assert part.person.name == "Ben Birch"
+
+
+def test_a_name_that_cannot_be_opened_takes_no_choice_down(couple: Appointment) -> None:
+    known = list(Person.objects.select_related("key").order_by("name"))
+    DataKey.objects.filter(pk=known[0].key_id).update(wrapped=None, destroyed_at=LATER)
+    known[0] = Person.objects.select_related("key").get(pk=known[0].pk)
+    form = desk.KnownClients(None, zone="UTC", of=couple.service, known=known)
+    choices = form.fields["comes"].choices  # type: ignore[attr-defined]
+    assert (str(known[0].pk), "Erased person") in choices
+
+
 def test_a_stone_and_an_entry_say_when_and_why(couple: Appointment) -> None:
     ana = person_of(couple)
     stone = erase(ana)
@@ -330,10 +367,34 @@ def test_a_reason_is_a_code_and_no_sentence(couple: Appointment, code: str) -> N
     assert not Erasure.objects.exists()
 
 
-def test_who_answers_no_requests_erases_nobody(couple: Appointment) -> None:
-    for actor in (make.counselor("theo").member.as_actor(), Actor.visitor()):
+def test_whoever_came_back_to_a_couple_is_in_care(couple: Appointment) -> None:
+    Case.objects.update(state=Case.State.ACTIVE, closed_at=None)
+    ana = person_of(couple)
+    first = CoupleMember.objects.get(person=ana)
+    CoupleMember.objects.filter(pk=first.pk).update(left_at=NOW + YEAR)
+    CoupleMember.objects.create(couple=first.couple, person=ana, voice=2, joined_at=NOW + 2 * YEAR)
+    assert refusal(ana, now=NOW + 13 * YEAR).why == "open"
+
+
+def test_only_an_admin_erases_and_only_whom_they_may_know_of(couple: Appointment) -> None:
+    def by(actor: Actor) -> Erasure:
+        return erasure.erase(person=person_of(couple), reason="asked-for", by=actor, now=LATER)
+
+    olive = make.admin().as_actor()
+    others = (make.front_desk(), make.reviewer(), make.supervisor(), make.counselor("theo").member)
+    for actor in (*(one.as_actor() for one in others), couple.counselor.member.as_actor()):
         with pytest.raises(NotPermitted):
-            erasure.erase(person=person_of(couple), reason="asked-for", by=actor, now=LATER)
+            by(actor)
+    with pytest.raises(NotPermitted):
+        by(Actor.visitor())
+    Case.objects.update(restricted_at=NOW)
+    (case,) = Case.objects.all()
+    for actor in (olive, replace(olive, opened=frozenset({case.pk}))):
+        with pytest.raises(NotPermitted):
+            by(actor)
+    assert not Erasure.objects.exists()
+    Case.objects.update(restricted_at=None)
+    assert by(olive).person_id == person_of(couple).pk
 
 
 @pytest.mark.parametrize(
@@ -411,6 +472,7 @@ TABLES = (
     "clients_clientpin",
     "clients_clientpasskey",
     "clients_message",
+    "clients_couplemember",
     "clients_erasure",
     "practice_attendance",
 )
