@@ -24,8 +24,12 @@ Rows = list[dict[str, object]]
 _LOOKS = (".read", ".reported", ".exported", ".printed")
 
 
-def of_person(person: Person) -> dict[str, object]:
+def of_person(person: Person, *, with_shut: bool) -> dict[str, object]:
     """A person's own record as plain values for JSON: all that is theirs, and nothing else's.
+
+    Behind a shut gate are appointments that a partner booked and of which nothing may be written
+    to this person yet. They come `with_shut`, for the practice, which looks at the copy before it
+    hands it out; without, as on the person's own pages, none of them is there.
 
     What they wrote comes as they may read it; what belongs to two comes without the other: no
     name, no state, no answer. Who looked is told by role and day. Refuses (Erased) whoever was
@@ -42,8 +46,8 @@ def of_person(person: Person) -> dict[str, object]:
             "known_since": _moment(person.created_at),
         },
         "contact": _contact(person),
-        "appointments": _appointments(person),
-        "messages": _messages(person),
+        "appointments": _appointments(person, with_shut=with_shut),
+        "messages": _messages(person, with_shut=with_shut),
         "access": _access(person),
         "requests": _requests(person),
         "who_looked": who_looked(person.pk),
@@ -84,12 +88,14 @@ def _contact(person: Person) -> Rows:
     ]
 
 
-def _appointments(person: Person) -> Rows:
+def _appointments(person: Person, *, with_shut: bool) -> Rows:
     own = (
         Attendance.objects.filter(person=person)
         .select_related("person__key", "appointment__service", "appointment__counselor__member")
         .order_by("appointment__period", "pk")
     )
+    if not with_shut:
+        own = own.filter(gate=Attendance.Gate.OPEN)
     answers = _answers(person)
     consents = _consents(person)
     return [
@@ -138,7 +144,11 @@ def _consents(person: Person) -> dict[UUID, Rows]:
     return found
 
 
-def _messages(person: Person) -> Rows:
+def _messages(person: Person, *, with_shut: bool) -> Rows:
+    found = Message.objects.filter(person=person)
+    if not with_shut:
+        shut = Attendance.objects.filter(person=person).exclude(gate=Attendance.Gate.OPEN)
+        found = found.exclude(subject_kind="attendance", subject_id__in=shut.values("pk"))
     return [
         {
             "purpose": row.purpose,
@@ -147,7 +157,7 @@ def _messages(person: Person) -> Rows:
             "due_at": _moment(row.due_at),
             "sent_at": _moment(row.sent_at),
         }
-        for row in Message.objects.filter(person=person).order_by("due_at", "pk")
+        for row in found.order_by("due_at", "pk")
     ]
 
 

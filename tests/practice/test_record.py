@@ -69,11 +69,11 @@ def person_of(appointment: Appointment, role: str = "booker") -> Person:
 
 
 def text_of(person: Person) -> str:
-    return json.dumps(record.of_person(person), ensure_ascii=False)
+    return json.dumps(record.of_person(person, with_shut=True), ensure_ascii=False)
 
 
 def test_all_that_is_theirs_is_in_it(couple: Appointment) -> None:
-    told: dict[str, Any] = record.of_person(person_of(couple))
+    told: dict[str, Any] = record.of_person(person_of(couple), with_shut=True)
     assert told["person"]["name"] == "Ana Alder"
     assert told["person"]["email"] == "ana@example.org"
     assert told["person"]["phone"] == "+12015550101"
@@ -113,10 +113,25 @@ def test_whoever_has_left_is_not_told_that_the_partner_still_comes(couple: Appoi
     Attendance.objects.filter(person=ana).update(
         state=Attendance.State.CANCELLED, cancelled_at=NOW, left_period=couple.period
     )
-    left = record.of_person(ana)["appointments"]
+    left = record.of_person(ana, with_shut=True)["appointments"]
     Appointment.objects.update(state=Appointment.State.CANCELLED, cancelled_at=NOW)
-    assert record.of_person(ana)["appointments"] == left
+    assert record.of_person(ana, with_shut=True)["appointments"] == left
     assert "cancelled" in json.dumps(left)
+
+
+def test_whom_nothing_may_be_written_to_yet_is_told_of_nothing(couple: Appointment) -> None:
+    ben = person_of(couple, "partner")
+    shown = record.of_person(ben, with_shut=False)
+    assert shown == record.of_person(ben, with_shut=True)  # the control: the gate is open
+    Attendance.objects.filter(person=ben).update(
+        gate=Attendance.Gate.PRIVATE_CHECK, gate_opened_at=None
+    )
+    told: dict[str, Any] = record.of_person(ben, with_shut=False)
+    assert (told["appointments"], told["messages"]) == ([], [])
+    whole: dict[str, Any] = record.of_person(ben, with_shut=True)
+    assert (len(whole["appointments"]), len(whole["messages"])) == (1, 1)
+    ana = record.of_person(person_of(couple), with_shut=False)
+    assert ana == record.of_person(person_of(couple), with_shut=True)
 
 
 def test_who_looked_is_told_by_role_and_day(couple: Appointment) -> None:
@@ -148,7 +163,7 @@ def test_an_erased_person_has_no_record(couple: Appointment) -> None:
     ana = person_of(couple)
     DataKey.objects.filter(pk=ana.key_id).update(wrapped=None, destroyed_at=NOW)
     with pytest.raises(Erased):
-        record.of_person(person_of(couple))
+        record.of_person(person_of(couple), with_shut=True)
 
 
 # --- the command ---------------------------------------------------------------------------------
@@ -171,5 +186,5 @@ def test_the_command_writes_a_new_private_file(couple: Appointment, tmp_path: Pa
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert json.loads(file.read_text())["person"]["name"] == "Ana Alder"
     assert "Ana Alder" not in out.getvalue()
-    with pytest.raises(CommandError, match="can't be made"):
+    with pytest.raises(CommandError, match="is there already"):
         call_command("person", "export", str(ana.pk), "--out", str(file))

@@ -27,7 +27,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="what", required=True)
-        export = commands.add_parser("export", help="print all that is theirs as JSON")
+        export = commands.add_parser(
+            "export", help="print all that is theirs as JSON, also what they may not be told yet"
+        )
         export.add_argument("id", type=UUID)
         export.add_argument("--out", type=Path, help="write it to a new file of mode 0600")
         erase = commands.add_parser("erase", help="destroy their key, for good")
@@ -51,7 +53,7 @@ class Command(BaseCommand):
     def _export(self, person: Person, now: datetime, *, out: Path | None, **_: object) -> None:
         if person.key.destroyed_at is not None:
             raise CommandError("This person was erased: there is nothing to hand out.")
-        text = json.dumps(record.of_person(person), indent=2, ensure_ascii=False)
+        text = json.dumps(record.of_person(person, with_shut=True), indent=2, ensure_ascii=False)
         with transaction.atomic():
             audit.record(
                 verb="person.exported",
@@ -103,6 +105,8 @@ def _write(path: Path, text: str) -> None:
     """Write a file that only we can read. Refuses (CommandError) one that is there already."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise CommandError(f"{path} is there already.") from None
     except OSError as error:
         raise CommandError(f"{path} can't be made ({type(error).__name__}).") from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

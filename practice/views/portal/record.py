@@ -56,7 +56,7 @@ def _requests(request: PersonRequest, *, received: bool = False, status: int = 2
 def copy(request: PersonRequest) -> HttpResponse:
     """The own record as a file: what is this person's, and not a word of anybody else's."""
     access.note_copy(session=request.portal, by=request.actor, now=timezone.now())
-    found = record.of_person(request.portal.person)
+    found = record.of_person(request.portal.person, with_shut=False)
     response = HttpResponse(
         json.dumps(found, ensure_ascii=False, indent=2), content_type="application/json"
     )

@@ -540,6 +540,14 @@ def test_a_copy_is_downloaded_with_a_second_proof(ana: Person, ben: Person) -> N
     assert AuditEntry.objects.filter(verb="portal.copy_taken", person_id=ana.pk).count() == 1
 
 
+def test_a_copy_tells_no_more_than_the_page(ana: Person, ben: Person) -> None:
+    for gate, shown in (("open", 1), ("private_check", 0)):
+        opened_at = make.NOW if gate == "open" else None
+        Attendance.objects.filter(person=ben).update(gate=gate, gate_opened_at=opened_at)
+        record = json.loads(portal_walk.prove(ben).get("/portal/copy/").content)
+        assert len(record["appointments"]) == shown, gate
+
+
 def test_requests_are_asked_once_and_shown_after_the_second_proof(ana: Person) -> None:
     client = portal_walk.sign_in(ana)
     for _ in range(2):
