@@ -4,10 +4,12 @@ A door decides before the view runs, and sets the headers that its kind of page 
 attribute `door` on the view names it, `admits` says whom it lets in at all, and `about` what the
 view shows or changes and which right that takes: `manage.py permissions` prints them, and a test
 holds every route to them. What a limit on tries refuses inside a view, and the view doesn't answer
-itself, leaves as a page of status 429.
+itself, leaves as a page of status 429; what needs a sealed value that can't be opened, as 409 or,
+where it was erased, 410.
 """
 
 import functools
+import logging
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -29,7 +31,10 @@ from clients.models import ClientSession
 from clients.queries import people
 from clients.rules import permissions
 from clients.rules.actors import PROOF_LINK, PROOF_SECOND, Actor
+from clients.rules.envelope import Erased, Unreadable
 from clients.rules.permissions import Right
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 V = TypeVar("V", bound=Callable[..., HttpResponseBase])
@@ -49,8 +54,8 @@ class MemberRequest(HttpRequest):
     actor: Actor
 
 
-def _limited(view: View[P]) -> View[P]:
-    """The view, with a page in place of a refusal (TooMany) that it lets pass."""
+def _answered(view: View[P]) -> View[P]:
+    """The view, with a page in place of a refusal (TooMany, Unreadable) that it lets pass."""
 
     def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:
@@ -58,6 +63,11 @@ def _limited(view: View[P]) -> View[P]:
         except TooMany as refused:
             context = {"sentence": refused.sentence}
             return refused.mark(render(request, "duet/too_many.html", context))
+        except Erased:
+            return render(request, "duet/unreadable.html", {"erased": True}, status=410)
+        except Unreadable:
+            logger.error("A view needs a sealed value that can't be opened: %s", view.__name__)
+            return render(request, "duet/unreadable.html", {"erased": False}, status=409)
 
     return inner
 
@@ -111,7 +121,7 @@ def _named(view: Any, door: str) -> None:
 def public(view: View[P]) -> View[P]:
     """Anybody may come in; nothing personal is shown."""
 
-    inner = functools.wraps(view)(_limited(view))
+    inner = functools.wraps(view)(_answered(view))
     _named(inner, "public")
     return login_not_required(inner)
 
@@ -121,7 +131,7 @@ def visitor(view: View[P]) -> View[P]:
 
     @functools.wraps(view)
     def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        return _private(_limited(view)(request, *args, **kwargs), "same-origin")
+        return _private(_answered(view)(request, *args, **kwargs), "same-origin")
 
     _named(inner, "visitor")
     return login_not_required(inner)
@@ -136,7 +146,7 @@ def by_link(view: View[P]) -> View[P]:
 
     @functools.wraps(view)
     def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        response = _private(_limited(view)(request, *args, **kwargs), "no-referrer")
+        response = _private(_answered(view)(request, *args, **kwargs), "no-referrer")
         if isinstance(response, HttpResponse):
             response["X-Robots-Tag"] = "noindex"
         return response
@@ -172,7 +182,7 @@ def desk(view: Callable[Concatenate[MemberRequest, P], HttpResponseBase]) -> Vie
             raise PermissionDenied
         request.actor = actor  # type: ignore[attr-defined]
         try:
-            response = view(request, *args, **kwargs)  # type: ignore[arg-type]
+            response = _answered(view)(request, *args, **kwargs)  # type: ignore[arg-type]
         except permissions.NotPermitted:
             raise PermissionDenied from None
         return _private(response, "same-origin")
@@ -226,9 +236,9 @@ def _spoken(language: str, view: View[P]) -> View[P]:
 
     def inner(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if language not in dict(settings.LANGUAGES):
-            return _limited(view)(request, *args, **kwargs)
+            return _answered(view)(request, *args, **kwargs)
         with translation.override(language):
-            response = _limited(view)(request, *args, **kwargs)
+            response = _answered(view)(request, *args, **kwargs)
             response["Content-Language"] = language
             return response
 

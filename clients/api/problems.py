@@ -19,6 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from clients import limits
+from clients.rules.envelope import Erased, Unreadable
 from clients.rules.permissions import NotPermitted
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ _TITLES: Final[Mapping[str, Promise]] = MappingProxyType(
         "media_type": _("Please send JSON."),
         "invalid": _("Some fields need another look."),
         "too_many": _("That was too often. Please wait a little."),
+        "erased": _("This record was erased."),
+        "unreadable": _("A part of this record can't be read. It has been noted."),
         "failed": _("Something broke on our side."),
         "away": _("Something that this needs is away. Please try again in a moment."),
     }
@@ -99,6 +102,9 @@ def refused_fields(error: exceptions.ValidationError) -> dict[str, list[str]]:
 def answer(error: Exception, context: Mapping[str, Any]) -> Response:
     """The answer to an error of a view; one that nobody foresaw is logged, and told as 500."""
     problem = _problem(error)
+    if problem is not None and problem.kind == "unreadable":
+        name = type(context["view"]).__name__
+        log.error("An endpoint needs a sealed value that can't be opened: %s", name)
     if problem is None:
         request = context["request"]._request
         got_request_exception.send(sender=type(context["view"]), request=request)
@@ -128,6 +134,10 @@ def _problem(error: Exception) -> Problem | None:
         return Problem("not_found", 404)
     if isinstance(error, BadRequest | SuspiciousOperation):
         return Problem("malformed", 400)
+    if isinstance(error, Erased):
+        return Problem("erased", 410)
+    if isinstance(error, Unreadable):
+        return Problem("unreadable", 409)
     if isinstance(error, PermissionDenied | NotPermitted):
         return Problem("forbidden", 403)
     if isinstance(error, exceptions.ValidationError):

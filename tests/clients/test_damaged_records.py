@@ -7,24 +7,33 @@ import json
 import logging
 import re
 import tomllib
+from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
-from django.test import Client
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
 from django.utils import timezone
 from pytest_django.fixtures import Settings
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from clients import doors
+from clients.actions import people
+from clients.api.endpoint import Endpoint
 from clients.models import DataKey, Person
 from clients.queries import seals
-from clients.rules.envelope import Unreadable
+from clients.rules.envelope import Erased, Unreadable
 from config.state import new_notes_key
 from practice.models import Appointment, Attendance
 from tests import factories as make
 from tests.config.running import ROOT
 from tests.factories import NOW
+from tests.practice.views import portal_walk
 
 pytestmark = pytest.mark.django_db
 
@@ -136,14 +145,86 @@ def test_a_damaged_record_takes_no_page_down(
     assert "Alder" not in caplog.text
 
 
+# --- what needs it refuses -----------------------------------------------------------------------
+
+
+def test_a_step_that_needs_what_is_damaged_is_refused_in_words(
+    desk: Client, couple: Appointment, caplog: pytest.LogCaptureFixture
+) -> None:
+    ana = Person.objects.get(attendances__appointment=couple, attendances__role="booker")
+    hand = {"case": str(couple.case_id), "service": couple.service.slug, "counselor": "iris"}
+    time = {"date": f"{couple.starts_at + timedelta(days=1):%Y-%m-%d}", "time": "10:00"}
+    flip(ana, "email")
+    assert desk.get("/desk/book/", hand).status_code == 200
+    refused = desk.post("/desk/book/", hand | time | {"comes": "couple"})
+    assert refused.status_code == 409
+    assert "This record can't be read" in refused.content.decode()
+    assert "A view needs a sealed value that can't be opened: book" in caplog.text
+    assert "Alder" not in caplog.text
+    assert Appointment.objects.filter(case=couple.case_id).count() == 1
+
+
+def test_a_damaged_address_can_not_be_replaced_unseen(couple: Appointment) -> None:
+    ana = Person.objects.get(attendances__appointment=couple, attendances__role="booker")
+    flip(ana, "email")
+    with pytest.raises(Unreadable):
+        people.change_contact(
+            person=ana, email=None, phone=None, language="en", zone="UTC", by=make.SYSTEM, now=NOW
+        )
+    assert fresh(ana).zone == "America/New_York"
+
+
+@pytest.mark.parametrize("door", [doors.public, doors.visitor, doors.by_link])
+def test_every_door_answers_in_words(door: Callable[..., Any]) -> None:
+    def opens(_request: HttpRequest) -> HttpResponse:
+        raise Unreadable("words of somebody")
+
+    request = RequestFactory().get("/")
+    answer = door(opens)(request)
+    assert answer.status_code == 409
+    assert "words" not in answer.content.decode()
+
+
+def test_so_does_a_persons_own_page(couple: Appointment) -> None:
+    ana = Person.objects.get(attendances__appointment=couple, attendances__role="booker")
+    client = portal_walk.prove(ana)
+    flip(ana, "phone")
+    answer = client.get("/portal/copy/")
+    assert answer.status_code == 409
+    assert "no-store" in answer["Cache-Control"]
+
+
+def test_whoever_was_erased_is_gone_and_nothing_is_reported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def erased(_request: HttpRequest) -> HttpResponse:
+        raise Erased
+
+    request = RequestFactory().get("/")
+    answer = doors.public(erased)(request)
+    assert answer.status_code == 410
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(("error", "status"), [(Unreadable, 409), (Erased, 410)])
+def test_the_api_says_so_too(error: type[Unreadable], status: int) -> None:
+    class Failing(Endpoint):
+        def get(self, _request: Request) -> Response:
+            raise error("words of somebody")
+
+    answer = Failing.as_view()(RequestFactory().get("/"))
+    assert answer.status_code == status
+    assert answer.data["type"] == f"urn:duet:{'erased' if status == 410 else 'unreadable'}"
+    assert "words" not in str(answer.data)
+
+
 def test_without_the_guard_the_page_would_fail(
     desk: Client, couple: Appointment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The control of the test above."""
     monkeypatch.setattr(Person, "shown_name", property(lambda person: person.name))
     flip(Person.objects.get(attendances__appointment=couple, attendances__role="booker"), "name")
-    with pytest.raises(Unreadable):
-        desk.get("/desk/")
+    assert desk.get("/desk/").status_code == 409
 
 
 def test_templates_show_what_is_sealed_in_the_way_that_cannot_fail() -> None:
