@@ -75,8 +75,11 @@ def check_endable(*, ended: bool) -> None:
 
 
 def check_reason(text: str) -> None:
-    """Refuses (NotAllowed) a reason to open a case that says too little, or too much to read."""
-    if len(text) < LEAST_REASON:
+    """Refuses (NotAllowed) a reason to open a case that says too little, or too much to read.
+
+    Letters and digits say something; dots, spaces and what nobody sees don't.
+    """
+    if sum(one.isalnum() for one in text) < LEAST_REASON:
         raise NotAllowed("reason_short")
     if len(text) > MOST_REASON:
         raise NotAllowed("reason_long")

@@ -95,6 +95,9 @@ def test_twice_is_the_same_as_once_and_afterwards_it_is_a_new_one(
         ("         .", "reason_short"),
         ("too short", "reason_short"),
         (" " * 20, "reason_short"),
+        ("." * 10, "reason_short"),
+        ("\u200b" * 12, "reason_short"),
+        ("nine.nine\u200b.", "reason_short"),
     ],
 )
 def test_a_reason_says_something(case: Case, olive: Member, reason: str, code: str) -> None:
