@@ -55,6 +55,13 @@ def knows_of(actor: Actor, case_id: UUID) -> bool:
     return Case.objects.visible_to(actor.without_glass()).filter(pk=case_id).exists()
 
 
+def only_by_glass(actor: Actor, case: Case) -> bool:
+    """Whether the actor, who sees the case, does so by a broken glass alone: it is read then, and
+    nothing else. No statement for who broke none.
+    """
+    return case.pk in actor.opened and not knows_of(actor, case.pk)
+
+
 def may_know(actor: Actor, case: Case) -> bool:
     """Whether the actor may know of this case; no statement where their role says so."""
     if case.restricted_at is None and can(actor, Right.SEE_DIARY):

@@ -307,8 +307,9 @@ def _kept(actor: Actor) -> list[Counselor]:
 
 
 def may_book_for(actor: Actor, case: Case) -> bool:
-    """Whether this member books for those of a case that they may know of."""
-    return can(actor, Right.KEEP_DIARY) or care.counsels(actor, case)
+    """Whether this member books for those of a case that they see; not through the glass alone."""
+    may = can(actor, Right.KEEP_DIARY) or care.counsels(actor, case)
+    return may and not care.only_by_glass(actor, case)
 
 
 def _choose(request: MemberRequest, *, status: int) -> HttpResponse:

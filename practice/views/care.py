@@ -31,7 +31,7 @@ from practice.views.desk import glass_of, the_practice
 def _find(request: MemberRequest, pk: UUID) -> Case:
     """Refuses (404) as the case's page does, (NotPermitted) who has only opened it."""
     found = find_case(request, pk)
-    if found.pk in request.actor.opened and not care.knows_of(request.actor, found.pk):
+    if care.only_by_glass(request.actor, found):
         raise NotPermitted
     return found
 

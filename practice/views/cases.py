@@ -110,10 +110,9 @@ class Allowed:
 
 def allowed(actor: Actor, case: Case, *, is_open: bool) -> Allowed:
     """What is seen only through the broken glass is read, and nothing else."""
-    knows = case.pk not in actor.opened or care.knows_of(actor, case.pk)
+    knows = not care.only_by_glass(actor, case)
     return Allowed(
-        book=knows
-        and case.state != Case.State.CLOSED
+        book=case.state != Case.State.CLOSED
         and may_book_for(actor, case)
         and bool(diary.books(actor)),
         manage=knows and can_restrict(actor, case.counselor_id),

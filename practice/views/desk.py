@@ -68,7 +68,7 @@ def allowed(actor: Actor, found: Appointment) -> Allowed:
     if case is None:
         raise ValueError("What is booked has a case.")
     # What is seen only through the broken glass is read, and nothing else.
-    knows = case.pk not in actor.opened or care.knows_of(actor, case.pk)
+    knows = not care.only_by_glass(actor, case)
     keep = knows and permissions.can_keep_diary(actor, owner)
     in_every_diary = can(actor, Right.KEEP_DIARY)
     counsels = in_every_diary or care.counsels(actor, case)

@@ -126,6 +126,26 @@ def test_it_is_for_reading(
     assert client.post("/desk/book/", sent).status_code == 302
 
 
+def test_through_it_alone_no_form_to_book_is_offered(
+    case: Case, olive: Member, talk: Service, iris: Counselor
+) -> None:
+    client, form = signed_in(olive), f"/desk/book/?case={case.pk}"
+    assert open_it(client, case).status_code == 302
+    assert client.get(form).status_code == 200, "the control: an admin books for anybody"
+    Case.objects.update(restricted_at=make.NOW)
+    assert client.get(address(case)).status_code == 200
+    for page in (form, f"{form}&service={talk.slug}&counselor=iris"):
+        assert client.get(page).status_code == 403
+
+
+@pytest.mark.parametrize("reason", ["." * 10, "\u200b" * 12])
+def test_a_reason_that_says_nothing_opens_nothing(case: Case, olive: Member, reason: str) -> None:
+    refused = open_it(signed_in(olive), case, reason)
+    assert refused.status_code == 422
+    assert "Please say it in at least ten characters." in walk.text(refused)
+    assert not BreakGlass.objects.exists()
+
+
 def test_what_is_restricted_afterwards_is_still_read_and_no_longer_kept(
     case: Case, couple: Appointment, olive: Member
 ) -> None:
