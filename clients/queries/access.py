@@ -54,7 +54,8 @@ def not_crowded(persons: PersonQuerySet, now: datetime) -> list[Person]:
 def link(token_hash: bytes, now: datetime) -> SignInLink | None:
     """The link of this token, while it works; one statement."""
     found = SignInLink.objects.filter(token_hash=token_hash, used_at__isnull=True, ends_at__gt=now)
-    return found.select_related("person__key").first()
+    there = found.filter(person__key__destroyed_at__isnull=True)
+    return there.select_related("person__key").first()
 
 
 def session(token_hash: bytes, now: datetime) -> ClientSession | None:
@@ -75,7 +76,11 @@ def sessions(person_id: UUID, now: datetime) -> list[ClientSession]:
 
 def _open(now: datetime) -> QuerySet[ClientSession]:
     return ClientSession.objects.filter(
-        ended_at__isnull=True, ends_at__gt=now, seen_at__gt=now - access.IDLE
+        ended_at__isnull=True,
+        ends_at__gt=now,
+        seen_at__gt=now - access.IDLE,
+        # A row that came to be beside an erasure opens nothing.
+        person__key__destroyed_at__isnull=True,
     )
 
 

@@ -38,7 +38,7 @@ from clients.models import (
     SafeContact,
     SignInLink,
 )
-from clients.queries import erased_keys
+from clients.queries import access, erased_keys
 from clients.queries import people as find
 from clients.rules.actors import Actor
 from clients.rules.envelope import Erased
@@ -263,6 +263,18 @@ def test_old_links_lead_nowhere(couple: Appointment, client: Client) -> None:
     erase(mine.person)
     kept = {bytes(one) for one in Attendance.objects.values_list("token_hash", flat=True)}
     assert kept & hashes == {bytes(theirs.token_hash)}
+
+
+def test_a_row_that_an_erasure_missed_opens_nothing(couple: Appointment) -> None:
+    ana = person_of(couple)
+    link, session = ana.sign_in_links.get(), ana.sessions.get()
+    hashes = bytes(link.token_hash), bytes(session.token_hash)
+    assert access.link(hashes[0], NOW) == link  # the control
+    assert access.session(hashes[1], NOW) == session
+    DataKey.objects.filter(pk=ana.key_id).update(wrapped=None, destroyed_at=NOW)
+    assert access.link(hashes[0], NOW) is None
+    assert access.session(hashes[1], NOW) is None
+    assert access.sessions(ana.pk, NOW) == []
 
 
 def test_twice_is_the_same_as_once(couple: Appointment) -> None:
