@@ -253,7 +253,7 @@ def choose_password(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def session_list(request: HttpRequest) -> HttpResponse:
-    """The member's open sessions; POST ends one of them, or all others."""
+    """The member's open sessions; POST ends one of them, or all others, where there are such."""
     user = _member(request)
     now = timezone.now()
     current = request.session.session_key
@@ -261,13 +261,18 @@ def session_list(request: HttpRequest) -> HttpResponse:
         found = sessions.open_of(user, current=current, now=now)
         # The page names a session by its place in time: keys are nothing to show.
         named = [one for one in found if _mark(one) == request.POST.get("session")]
-        if "others" in request.POST:
-            sessions.end(user, keep=current)
-        elif named and not named[0].is_current:
-            sessions.end(user, only=named[0].key)
         with transaction.atomic():
-            trail.sessions_ended(user)
-        messages.success(request, _("The session is ended."))
+            ended = 0
+            if "others" in request.POST:
+                ended = sessions.end(user, keep=current)
+            elif named and not named[0].is_current:
+                ended = sessions.end(user, only=named[0].key)
+            if ended:
+                trail.sessions_ended(user)
+        if ended:
+            messages.success(request, _("The session is ended."))
+        else:
+            messages.info(request, _("No such session is open: nothing was ended."))
         return redirect("account_sessions")
     rows = [(one, _mark(one)) for one in sessions.open_of(user, current=current, now=now)]
     return render(request, "duet/accounts/sessions.html", {"sessions": rows})

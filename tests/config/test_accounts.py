@@ -666,6 +666,24 @@ def test_nobody_ends_the_session_of_somebody_else(client: Client, olive: User) -
     assert is_in(client)
 
 
+def test_a_session_that_isnt_there_ends_nothing_and_leaves_no_entry(
+    client: Client, olive: User
+) -> None:
+    sign_in(client, "olive")
+    current = Session.objects.get(user=olive)
+    mark = f"{current.started_at.timestamp():.6f}"
+    ended = AuditEntry.objects.filter(verb="member.sessions_ended")
+    for sent in ({"session": "1.000000"}, {"session": mark}, {"others": "yes"}, {}):
+        page = client.post("/accounts/sessions/", sent, follow=True).content.decode()
+        assert "No such session is open: nothing was ended." in page
+        assert "The session is ended." not in page
+        assert not ended.exists()
+    sign_in(Client(), "olive")
+    page = client.post("/accounts/sessions/", {"others": "yes"}, follow=True).content.decode()
+    assert "The session is ended." in page
+    assert ended.count() == 1
+
+
 # --- what is on record ---------------------------------------------------------------------------
 
 
