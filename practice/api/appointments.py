@@ -20,8 +20,8 @@ from clients.api.serializers import Strict
 from practice.actions import reads
 from practice.api import fields, offered, schema
 from practice.limits import READS
-from practice.models import Appointment, Attendance
-from practice.queries import diary
+from practice.models import Appointment, Attendance, Counselor
+from practice.queries import diary, services
 from practice.rules import wall
 
 DAYS, MOST_DAYS = 31, 400
@@ -91,7 +91,7 @@ class Appointments(MemberEndpoint):
         low, high = (wall.instant(wall.first_minute(on, 0, zone)) for on in (from_on, to_on))
         found = diary.beginning(self.actor, low, high)
         if asked.get("counselor"):
-            found = found.filter(counselor__slug=asked["counselor"])
+            found = found.filter(counselor=_counselor(asked["counselor"]))
         if asked.get("state"):
             found = found.filter(state=asked["state"])
         size = asked.get("page_size") or PAGE
@@ -121,6 +121,14 @@ class One(MemberEndpoint):
             raise Http404
         reads.on_page(appointment=found, by=self.actor, now=timezone.now())
         return Response(_told(found))
+
+
+def _counselor(slug: str) -> Counselor:
+    """Refuses (Problem) a short name that nobody has."""
+    row = services.counselor(slug)
+    if row is None:
+        raise problems.invalid({"counselor": [_("There is nobody of this short name.")]})
+    return row
 
 
 def _after(

@@ -148,6 +148,12 @@ def test_whatever_else_the_query_says_is_refused(
     assert (refused.status_code, list(refused.json()["errors"])) == (400, list(query))
 
 
+def test_a_counselor_whom_there_isnt_is_refused(api: Caller, booked: list[Appointment]) -> None:
+    sign_in(api, make.admin())
+    refused = api.get("appointments/", WEEK | {"counselor": "zz"})
+    assert (refused.status_code, list(refused.json()["errors"])) == (422, ["counselor"])
+
+
 def test_nobody_and_somebody_else_are_refused(api: Caller, booked: list[Appointment]) -> None:
     path = f"appointments/{booked[0].pk}/"
     for asked in ("appointments/", path):
