@@ -164,12 +164,15 @@ class One(MemberEndpoint):
         """Change what is named, if nobody else has changed it since. Booked ones stay as booked."""
         seen, row = versioned.seen(request), _found(slug)
         said = self.body(ServiceChange)
+        offered_by = _counselors(said)
+        version = services.service_version(row)
+        versioned.check(seen, version)
         try:
             row = actions.change(
                 service=row,
                 values=_values(said),
-                offered_by=_counselors(said),
-                seen=seen,
+                offered_by=offered_by,
+                seen=version,
                 by=self.actor,
                 now=timezone.now(),
             )

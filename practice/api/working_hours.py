@@ -139,8 +139,7 @@ class One(MemberEndpoint):
         said = self.body(HoursIn)
         openings = [diary.Opening(**one) for one in said["openings"]]
         _check(openings)
-        if seen != _version(row):
-            raise versioned.changed()
+        versioned.check(seen, _version(row))
         try:
             diary.set_hours(
                 counselor=row,

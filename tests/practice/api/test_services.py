@@ -226,3 +226,18 @@ def test_an_admin_without_the_second_factor_that_the_role_asks_for_changes_nothi
 
 def has_one(_user: object) -> bool:
     return True
+
+
+@pytest.mark.parametrize("path", ["services/first-talk/", "working-hours/iris/"])
+def test_a_version_is_compared_as_if_match_demands(admin: Caller, path: str) -> None:
+    body = {"name": "Again"} if path.startswith("services") else WEEK
+
+    def etag() -> str:
+        return str(admin.get(path)["ETag"])
+
+    for said in (f"W/{etag()}", etag().strip('"'), '"other"', f'"other", W/{etag()}', '"*"'):
+        assert patch(admin, path, body, said).status_code == 412, said
+    assert patch(admin, path, body, f'W/"a", "other",{etag()}').status_code == 200
+    assert patch(admin, path, body, "*").status_code == 200
+    assert patch(admin, path.replace("/", "/no-", 1), body, "*").status_code == 404
+    assert patch(admin, path, body, etag()).status_code == 200
