@@ -57,8 +57,7 @@ def check_keys() -> None:
     erased_keys = import_module("clients.queries.erased_keys")
     try:
         keys.check_keys()
-        unproved = [] if settings.DUET["MODE"] == "demo" else keys.warnings(timezone.now())
-        for sentence in [*unproved, *erased_keys.warnings()]:
+        for sentence in [*keys.warnings(timezone.now()), *erased_keys.warnings()]:
             log.warning("%s", sentence)
     except KeyRefused as refusal:
         raise Misconfigured(str(refusal)) from refusal

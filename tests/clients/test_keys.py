@@ -304,3 +304,5 @@ def test_nobody_keeps_a_copy_of_a_demos_key(ring: Ring) -> None:
     ring(OAK)
     make.ana()
     assert list(doctor.keys_are_proved()) == []
+    assert "look at" not in said("status")
+    assert json.loads(said("status", "--json"))["warnings"] == []
