@@ -440,6 +440,13 @@ def test_every_page_of_a_client_has_the_exit(ana: Person, iris: Counselor, talk:
         assert 'hx-history="false"' in page, path
 
 
+def test_the_help_says_where_the_back_button_may_still_lead(client: Client) -> None:
+    page = walk.text(client.get("/exit/help/"))
+    assert "The Back button may still lead to the page where you sign in." in page
+    page = walk.text(client.get("/exit/help/", headers={"Accept-Language": "es"}))
+    assert "En ella no hay nada privado." in page
+
+
 def test_the_exit_is_on_the_pages_of_booking(client: Client, talk: Service) -> None:
     walk.hold(client, talk, make.at(1, "10:00"))
     assert 'href="/exit/"' in walk.text(walk.details(client))
