@@ -34,10 +34,11 @@ def assign(*, case: Case, member: Member, by: Actor, now: datetime) -> Case:
     CareRelation.objects.filter(case=case, member=member, ended_at__isnull=True).update(
         ended_at=now
     )
-    _record("case.counselor_set", case, by, now, member=str(member.pk))
-    _tell([member], "case_given", ("case", case.pk), by, now)
+    # Each time is told of anew: a case may come back to whoever had it before.
+    act = ("act", _record("case.counselor_set", case, by, now, member=str(member.pk)))
+    _tell([member], "case_given", act, by, now)
     if before is not None:
-        _tell([before], "case_taken", ("case", case.pk), by, now)
+        _tell([before], "case_taken", act, by, now)
     return case
 
 
@@ -175,8 +176,9 @@ def _tell(
     )
 
 
-def _record(verb: str, case: Case, by: Actor, now: datetime, **detail: object) -> None:
-    audit.record(
+def _record(verb: str, case: Case, by: Actor, now: datetime, **detail: object) -> UUID:
+    """Put it on record; the entry's id."""
+    entry = audit.record(
         verb=verb,
         subject_kind="case",
         subject_id=case.pk,
@@ -185,3 +187,4 @@ def _record(verb: str, case: Case, by: Actor, now: datetime, **detail: object) -
         now=now,
         detail=detail,
     )
+    return entry.pk

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Case as Choose
 from django.db.models import F, OuterRef, Subquery, UUIDField, When
 
-from clients.models import BreakGlass, CareRelation, Notice
+from clients.models import AuditEntry, BreakGlass, CareRelation, Notice
 from clients.rules.actors import Actor
 
 # More than these aren't read at once; the oldest come first.
@@ -29,12 +29,14 @@ class Told:
 def unseen(actor: Actor) -> list[Told]:
     """A member's own, the oldest first; one statement."""
     glass = BreakGlass.objects.filter(pk=OuterRef("subject_id")).values("case")
+    act = AuditEntry.objects.filter(pk=OuterRef("subject_id")).values("case_id")
     care = CareRelation.objects.filter(pk=OuterRef("subject_id")).values("case")
     rows = (
         Notice.objects.filter(member=actor.id, seen_at__isnull=True)
         .annotate(
             about=Choose(
                 When(subject_kind="case", then=F("subject_id")),
+                When(subject_kind="act", then=Subquery(act)),
                 When(subject_kind="glass", then=Subquery(glass)),
                 When(subject_kind="care", then=Subquery(care)),
                 output_field=UUIDField(null=True),

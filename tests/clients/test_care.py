@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from clients.actions import care
 from clients.models import AuditEntry, CareRelation, Case, Member, Notice
 from clients.queries import care as find
+from clients.queries.notices import unseen
 from clients.rules import care as policy
 from clients.rules.actors import Actor
 from clients.rules.permissions import NotPermitted
@@ -164,6 +165,20 @@ def test_nobody_else_says_who_cares(case: Case, iris: Member, theo: Member, oliv
 
 
 # --- the counselor -------------------------------------------------------------------------------
+
+
+def test_whoever_gets_a_case_back_is_told_again(
+    case: Case, iris: Member, theo: Member, olive: Actor
+) -> None:
+    for member in (theo, iris, theo):
+        care.assign(case=case, member=member, by=olive, now=make.NOW)
+    for member, kinds in (
+        (theo, ["case_given", "case_given", "case_taken"]),
+        (iris, ["case_given", "case_taken", "case_taken"]),
+    ):
+        found = unseen(member.as_actor())
+        assert sorted(one.kind for one in found) == kinds
+        assert {one.case_id for one in found} == {case.pk}
 
 
 def test_another_counselor_has_the_case_and_the_first_one_no_more(
