@@ -16,7 +16,7 @@ from clients.rules.permissions import Right
 # A pause of the clock that is longer than this leaves something unnoticed.
 _LOOK_BACK: Final = timedelta(days=8)
 _LOCK: Final = 7_438_002
-# Under it each finding has its own id, by member, kind and day.
+# Under it each finding has its own id, by member, kind and day, and each week that was reported.
 _FINDINGS: Final = UUID("5b0c0d7e-6c1f-4f0e-9f6e-2d9a5a0d6c11")
 
 
@@ -66,7 +66,7 @@ def report_week(*, by: Actor, now: datetime) -> int:
     """Tell who looked in the week that is over: counselors of their cases, admins of all.
 
     Whoever nobody but carers looked at has nothing to be told. It may be asked at any time of the
-    week after: each is told once. Returns how many were told now.
+    week after, and is done once, which is on record. Returns how many were told now.
     """
     if not _alone():
         return 0
@@ -74,12 +74,22 @@ def report_week(*, by: Actor, now: datetime) -> int:
     monday = reading.week_of((now.astimezone(zone) - timedelta(days=7)).date())
     week = reading.week_id(monday)
     low, high = reading.edges(monday, zone)
-    told = [
-        member
-        for member in _readers_of_reports(week)
-        if reading.beside_care(member.as_actor(), low, high)
-        or reading.readers(member.as_actor(), low, high)
-    ]
+    done = uuid5(_FINDINGS, f"week {monday}")
+    if AuditEntry.objects.filter(pk=done).exists():
+        return 0
+    found = reading.all_beside_care(low, high)
+    told = [one for one in _readers_of_reports() if reading.has_a_report(one.as_actor(), found)]
+    entry = audit.record(
+        verb="reading.week_reported",
+        subject_kind="week",
+        subject_id=week,
+        by=by,
+        now=now,
+        detail={"week": monday.isoformat(), "members": len(told)},
+        write=False,
+    )
+    entry.pk = done
+    entry.save(force_insert=True)
     notices.tell(
         members=told,
         kind="access_report",
@@ -91,12 +101,11 @@ def report_week(*, by: Actor, now: datetime) -> int:
     return len(told)
 
 
-def _readers_of_reports(week: UUID) -> list[Member]:
-    """Who has a report, and hasn't been told of this week's yet."""
+def _readers_of_reports() -> list[Member]:
+    """Who may have a report."""
     admins = reading.with_right(Right.SEE_ACCESS)
     carers = Member.objects.filter(roles__overlap=[COUNSELOR, SUPERVISOR], user__is_active=True)
-    told = {"notices__kind": "access_report", "notices__subject_id": week}
-    found = {one.pk: one for one in [*carers.exclude(**told), *admins.exclude(**told)]}
+    found = {one.pk: one for one in [*carers, *admins]}
     return [found[pk] for pk in sorted(found)]
 
 

@@ -207,6 +207,39 @@ def readers(actor: Actor, low: datetime, high: datetime) -> list[Reader]:
     return [Reader(row["who"], row["opened"], row["listed"]) for row in rows]
 
 
+Beside = tuple[UUID, UUID, UUID | None]
+
+
+def all_beside_care(low: datetime, high: datetime) -> list[Beside]:
+    """Of all members: who read of whom beside their care, and of which case; one statement."""
+    rows = reads(low, high).filter(cares=False).order_by()
+    return list(rows.values_list("actor_id", "person_id", "case_id").distinct())
+
+
+def has_a_report(actor: Actor, found: Iterable[Beside]) -> bool:
+    """Whether any of it would stand in a member's report; by the few cases that it is about."""
+    return _any_of(Case.objects.opened_to(actor), [one for one in found if one[0] != actor.id]) or (
+        can(actor, Right.SEE_ACCESS)
+        and _any_of(Case.objects.visible_to(actor), found, Person.objects.visible_to(actor))
+    )
+
+
+def _any_of(
+    cases: QuerySet[Case], found: Iterable[Beside], persons: QuerySet[Person] | None = None
+) -> bool:
+    """Whether any is about these cases or, where no case was shown, about their persons."""
+    of_cases = {case for _, _, case in found if case}
+    bare = {person for _, person, case in found if not case}
+    if of_cases and cases.filter(pk__in=of_cases).exists():
+        return True
+    if not bare:
+        return False
+    if persons is not None:
+        return persons.filter(pk__in=bare).exists()
+    theirs = Q(person__in=bare) | Q(couple__members__person__in=bare)
+    return cases.filter(theirs).exists()
+
+
 def with_right(right: Right) -> QuerySet[Member]:
     """Members who sign in and whose roles give a right."""
     roles = [role for role, rights in RIGHTS.items() if right in rights]

@@ -313,6 +313,55 @@ def test_the_report_is_told_once_to_whoever_has_something_in_it(
     assert reading.report_week(by=SYSTEM, now=NOW + timedelta(days=7)) == 0
 
 
+def test_a_week_is_looked_through_once_for_all_members_and_not_again(
+    couple: tuple[Case, Person, Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, ana, _ = couple
+    make.admin()
+    looked = []
+    for number in range(4):
+        make.counselor(f"theo{number}")
+    opened(make.front_desk(), case, ana, at=LAST_WEEK)
+    reads = trail.reads
+    monkeypatch.setattr(trail, "reads", lambda *edges: looked.append(edges) or reads(*edges))
+    assert reading.report_week(by=SYSTEM, now=NOW) == 2
+    assert len(looked) == 1
+    # Not even when what was told is gone, and for whoever had nothing to be told.
+    Notice.objects.all().delete()
+    with CaptureQueriesContext(connection) as ran:
+        assert reading.report_week(by=SYSTEM, now=NOW + MINUTE) == 0
+    assert len(looked) == 1
+    assert len(ran) <= 4
+    entry = AuditEntry.objects.get(verb="reading.week_reported")
+    assert entry.detail == {"week": MONDAY.isoformat(), "members": 2}
+
+
+@pytest.mark.parametrize("shown_with_case", [True, False])
+def test_whoever_is_told_is_whoever_has_something_in_the_report(
+    iris: Member, couple: tuple[Case, Person, Person], *, shown_with_case: bool
+) -> None:
+    case, ana, _ = couple
+    readers = [make.front_desk(), make.admin(), make.counselor("theo").member, iris]
+    other = make.case(make.chris(), counselor=readers[2])
+    low, high = trail.edges(MONDAY, NOW.tzinfo)  # type: ignore[arg-type]
+
+    def same() -> None:
+        found = trail.all_beside_care(low, high)
+        for one in Member.objects.all():
+            actor = one.as_actor()
+            has = trail.beside_care(actor, low, high) or trail.readers(actor, low, high)
+            assert trail.has_a_report(actor, found) is bool(has), one.name
+
+    same()
+    for reader in readers:
+        opened(reader, case if shown_with_case else None, ana, at=LAST_WEEK)
+        same()
+    Case.objects.filter(pk=case.pk).update(restricted_at=NOW)
+    same()
+    opened(iris, other, make.chris(), at=LAST_WEEK)
+    same()
+
+
 def test_what_was_shown_without_a_case_counts_too(
     iris: Member, couple: tuple[Case, Person, Person]
 ) -> None:
