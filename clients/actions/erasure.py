@@ -38,7 +38,7 @@ _THEIRS = (BlindIndex, SafeContact, SignInLink, ClientSession, ClientPin, Client
 _WAYS_IN = (ClientPin, ClientPasskey, SignInLink, ClientSession)
 
 
-def lock(*, person_id: UUID, by: Actor) -> Person:
+def lock(*, person_id: UUID, by: Actor, now: datetime) -> Person:  # noqa: ARG001 - as every action
     """Wait for whoever is about to sign in as this person or to book for them; hold all others.
 
     Part of the caller's transaction. Refuses (NotPermitted) whoever may not erase, and whom the
@@ -75,7 +75,7 @@ def erase(
     whoever may not erase this person, (ValueError) a reason that isn't a code, (OSError) where the
     list can't be written.
     """
-    lock(person_id=person.pk, by=by)
+    lock(person_id=person.pk, by=by, now=now)
     for code in filter(None, (reason, despite)):
         retention.check_code(code)
     key = DataKey.objects.select_for_update().get(pk=person.key_id)

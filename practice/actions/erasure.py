@@ -24,7 +24,7 @@ def erase(*, person: Person, reason: str, despite: str = "", by: Actor, now: dat
     of the time to keep the record, unless `despite` names the legal ground (a code); and as
     `clients.actions.erasure.erase` does.
     """
-    person = erasure.lock(person_id=person.pk, by=by)
+    person = erasure.lock(person_id=person.pk, by=by, now=now)
     retention.check_erasable(
         standing.of_persons([person.pk], now)[person.pk],
         years=settings.DUET["RETENTION_YEARS"],
@@ -42,7 +42,7 @@ def erase_again(*, erased: Iterable[Erased], by: Actor, now: datetime) -> list[E
     stones = []
     for one in erased:
         person_id = Person.objects.values_list("pk", flat=True).get(key=one.key_id)
-        person = erasure.lock(person_id=person_id, by=by)
+        person = erasure.lock(person_id=person_id, by=by, now=now)
         _end_links(person)
         stones.append(
             erasure.erase(person=person, reason=one.reason, erased_at=one.at, by=by, now=now)
