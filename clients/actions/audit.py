@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 _LOOK_BACK = timedelta(days=1)
 _SEAL_LOCK = 7_438_001
 _BATCH = 2_000
+# What isn't in the chain any more and was logged by this process: it stays so until somebody acts.
+_missed: set[chain.Head] = set()
 
 
 def record(
@@ -178,19 +180,56 @@ def note_head(*, by: Actor, now: datetime) -> bool:  # noqa: ARG001 - every acti
     """
     last, noted = trail.head(), trail.noted_head()
     if noted and not trail.holds(noted):
-        logger.error("The audit chain doesn't hold what was noted of it: see `audit verify`.")
+        if noted not in _missed:
+            _missed.add(noted)
+            logger.error("The audit chain doesn't hold what was noted of it: see `audit verify`.")
         return False
     if last and (noted is None or noted.position < last.position):
-        told = {"position": last.position, "hash": bytes(last.hash).hex(), "at": now.isoformat()}
-        path = trail.head_path()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
-            fresh.write_text(json.dumps(told) + "\n", encoding="utf-8")
-            fresh.replace(path)
+            _write_head(last, now)
         except OSError as error:
             logger.warning("The audit chain's end can't be noted: %s", type(error).__name__)
     return True
+
+
+class NothingToAccept(Exception):
+    """The chain holds what was noted of it, or nothing was noted."""
+
+
+def accept_head(*, by: Actor, now: datetime) -> tuple[int, int]:
+    """Note the chain's end as it is, in place of one that it doesn't hold, as after a restore.
+
+    Both places go on record, and are returned: the noted one and the chain's. Refuses
+    (NothingToAccept) where nothing was cut off, (OSError) where it can't be noted.
+    """
+    last, noted = trail.head(), trail.noted_head()
+    if noted is None or trail.holds(noted):
+        raise NothingToAccept
+    places = noted.position, last.position if last else 0
+    with transaction.atomic():
+        record(
+            verb="audit.head_accepted",
+            subject_kind="audit",
+            subject_id=None,
+            by=by,
+            now=now,
+            detail={"noted": places[0], "accepted": places[1]},
+        )
+        # Last: where it can't be written, the entry is taken back.
+        _write_head(last, now)
+    return places
+
+
+def _write_head(last: AuditSeal | None, now: datetime) -> None:
+    path = trail.head_path()
+    if last is None:
+        path.unlink(missing_ok=True)
+        return
+    told = {"position": last.position, "hash": bytes(last.hash).hex(), "at": now.isoformat()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
+    fresh.write_text(json.dumps(told) + "\n", encoding="utf-8")
+    fresh.replace(path)
 
 
 def _sealed_up_to(last: AuditSeal, now: datetime) -> datetime:

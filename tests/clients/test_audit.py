@@ -486,6 +486,54 @@ def test_what_was_noted_stays_when_the_chain_goes_on_after_a_cut() -> None:
     assert "Place 5: the chain isn't the one that was noted outside" in _verify()
 
 
+def test_what_is_missing_is_logged_once_in_a_process(caplog: pytest.LogCaptureFixture) -> None:
+    _sealed()
+    assert audit.note_head(by=SYSTEM, now=NOW)
+    _take_away(4, 5)
+    for _ in range(3):
+        assert not audit.note_head(by=SYSTEM, now=NOW)
+    assert [one.message for one in caplog.records if "was noted of it" in one.message] == [
+        "The audit chain doesn't hold what was noted of it: see `audit verify`."
+    ]
+
+
+def test_after_a_restore_the_end_is_accepted_by_hand_and_on_record() -> None:
+    _sealed()
+    with pytest.raises(CommandError, match="Nothing is missing"):
+        call_command("audit", "accept-head", "--yes")
+    assert audit.note_head(by=SYSTEM, now=NOW)
+    _take_away(4, 5)
+    with pytest.raises(CommandError, match="add --yes"):
+        call_command("audit", "accept-head")
+    assert not audit.note_head(by=SYSTEM, now=NOW)
+    out = StringIO()
+    call_command("audit", "accept-head", "--yes", stdout=out)
+    assert "the chain ends at place 3; it had been 5" in out.getvalue()
+    entry = AuditEntry.objects.get(verb="audit.head_accepted")
+    assert (entry.actor_kind, entry.detail) == ("system", {"noted": 5, "accepted": 3})
+    assert audit.seal(by=SYSTEM, now=entry.at) == 1
+    assert audit.note_head(by=SYSTEM, now=NOW)
+    assert "verifies: 4 entries" in _verify()
+    assert list(the_audit_is_not_cut_off()) == []
+
+
+def test_an_end_that_can_not_be_noted_is_not_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    _sealed()
+    assert audit.note_head(by=SYSTEM, now=NOW)
+    _take_away(4, 5)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(CommandError, match="No space left"):
+        call_command("audit", "accept-head", "--yes")
+    assert not AuditEntry.objects.filter(verb="audit.head_accepted").exists()
+    noted = trail.noted_head()
+    assert noted is not None
+    assert noted.position == 5
+
+
 def test_each_sealing_notes_the_end() -> None:
     _record()
     seal_audit()

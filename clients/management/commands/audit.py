@@ -1,4 +1,4 @@
-"""`manage.py audit verify`, `audit report`, `audit unusual`."""
+"""`manage.py audit verify`, `audit accept-head`, `audit report`, `audit unusual`."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -52,6 +52,10 @@ class Command(BaseCommand):
             metavar="PLACE:HASH",
             help="an end of the chain as it was printed before: it must be part of it",
         )
+        accept = commands.add_parser(
+            "accept-head", help="after a restore: note the chain's end as it is now"
+        )
+        accept.add_argument("--yes", action="store_true", help="you know why the end is missing")
         report = commands.add_parser("report", help="list who did what to a record, day by day")
         about = report.add_mutually_exclusive_group(required=True)
         about.add_argument("--person", type=UUID, metavar="ID")
@@ -65,6 +69,8 @@ class Command(BaseCommand):
         now = timezone.now()
         if what == "verify":
             self._verify(now, options["head"])
+        elif what == "accept-head":
+            self._accept_head(now, sure=options["yes"])
         elif what == "unusual":
             self._unusual(now, options["days"], as_json=options["json"])
         else:
@@ -95,6 +101,21 @@ class Command(BaseCommand):
             )
         if waiting:
             self.stdout.write(f"Entries of the last minutes that wait for their seal: {waiting}.")
+
+    def _accept_head(self, now: datetime, *, sure: bool) -> None:
+        """Only with --yes: from then on nobody is told any more that something is missing."""
+        if not sure:
+            raise CommandError(
+                "What was noted of the chain's end is replaced, and what is missing is named no"
+                " more. See what `audit verify` says; if that is the restore, add --yes."
+            )
+        try:
+            noted, place = acts.accept_head(by=Actor.system(), now=now)
+        except acts.NothingToAccept:
+            raise CommandError("Nothing is missing of what was noted.") from None
+        except OSError as error:
+            raise CommandError(f"The chain's end can't be noted: {error.strerror}.") from None
+        self.stdout.write(f"Noted: the chain ends at place {place}; it had been {noted}.")
 
     def _report(
         self, person_id: UUID | None, case_id: UUID | None, now: datetime, *, as_json: bool
