@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from io import StringIO
 from json import loads
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -323,7 +325,12 @@ def test_a_week_is_looked_through_once_for_all_members_and_not_again(
         make.counselor(f"theo{number}")
     opened(make.front_desk(), case, ana, at=LAST_WEEK)
     reads = trail.reads
-    monkeypatch.setattr(trail, "reads", lambda *edges: looked.append(edges) or reads(*edges))
+
+    def counted(low: datetime, high: datetime) -> QuerySet[Any, Any]:
+        looked.append(low)
+        return reads(low, high)
+
+    monkeypatch.setattr(trail, "reads", counted)
     assert reading.report_week(by=SYSTEM, now=NOW) == 2
     assert len(looked) == 1
     # Not even when what was told is gone, and for whoever had nothing to be told.
