@@ -4,6 +4,8 @@ from collections import Counter
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
+
 from clients.models import (
     AuditEntry,
     ClientPasskey,
@@ -92,7 +94,7 @@ def _appointments(person: Person, *, with_shut: bool) -> Rows:
     own = (
         Attendance.objects.filter(person=person)
         .select_related("person__key", "appointment__service", "appointment__counselor__member")
-        .order_by("appointment__period", "pk")
+        .order_by("pk")
     )
     if not with_shut:
         own = own.filter(gate=Attendance.Gate.OPEN)
@@ -114,7 +116,7 @@ def _appointments(person: Person, *, with_shut: bool) -> Rows:
             "your_answers": answers.get(row.pk, []),
             "your_consents": consents.get(row.pk, []),
         }
-        for row in own
+        for row in sorted(own, key=lambda row: row.starts_at)
     ]
 
 
@@ -146,6 +148,11 @@ def _consents(person: Person) -> dict[UUID, Rows]:
 
 def _messages(person: Person, *, with_shut: bool) -> Rows:
     found = Message.objects.filter(person=person)
+    # A letter that was planned again when the others moved is the others' news, sent or not.
+    left = Attendance.objects.filter(
+        pk=OuterRef("subject_id"), left_sequence__lt=OuterRef("version")
+    )
+    found = found.exclude(Exists(left))
     if not with_shut:
         shut = Attendance.objects.filter(person=person).exclude(gate=Attendance.Gate.OPEN)
         found = found.exclude(subject_kind="attendance", subject_id__in=shut.values("pk"))
