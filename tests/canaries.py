@@ -287,7 +287,7 @@ def _credential(name: str) -> bytes:
 def _named(cast: Cast) -> None:
     """What belongs to the last person of each case, to its counselor, to itself."""
     now, named = make.NOW, cast.named
-    named |= {kind: {} for kind in ("link", "passkey", "notice", "care")}
+    named |= {kind: {} for kind in ("link", "passkey", "notice", "care", "request")}
     for case, who in LAST_OF.items():
         person = cast.persons[who]
         token = secrets.token_urlsafe(16)
@@ -304,7 +304,8 @@ def _named(cast: Cast) -> None:
         )
         named["passkey"][case] = str(passkey.pk)
         ClientPin.objects.create(person=person)
-        DataRequest.objects.create(person=person, kind=DataRequest.Kind.COPY, asked_at=now)
+        asked = DataRequest.objects.create(person=person, kind=DataRequest.Kind.COPY, asked_at=now)
+        named["request"][case] = str(asked.pk)
         told = Notice.objects.create(
             member=cast.members["theo" if case == "O" else "iris"],
             kind="glass_broken",

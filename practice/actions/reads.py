@@ -22,6 +22,8 @@ ON_CASE: Final = "case.read"
 IN_SEARCH: Final = "search.read"
 # A line in the report of who looked.
 IN_REPORT: Final = "access.read"
+# A line in the list of what clients ask about their record.
+IN_REQUESTS: Final = "request.read"
 # The page from which a client is given a code.
 ON_CODE: Final = "code.read"
 
@@ -94,6 +96,11 @@ def in_access_report(
 ) -> None:
     """These persons, each with their case, stood in the report of who looked. One statement."""
     audit.record_reads(verb=IN_REPORT, persons=persons, by=by, now=now)
+
+
+def in_requests(*, persons: Iterable[UUID], by: Actor, now: datetime) -> None:
+    """These persons stood in the list of what is asked about records. One statement."""
+    audit.record_reads(verb=IN_REQUESTS, persons=[(one, None) for one in persons], by=by, now=now)
 
 
 def on_code(*, person: Person, by: Actor, now: datetime) -> None:

@@ -27,6 +27,20 @@ class Answered(fields.Strict):
     """Nothing but the button."""
 
 
+class RequestAnswer(fields.Strict):
+    """What became of something that a client asked about their record; of those that fit it."""
+
+    def __init__(self, *args: Any, answers: Sequence[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        one = _("Please choose one of these.")
+        self.fields["answer"] = forms.ChoiceField(
+            label=_("What became of it"),
+            choices=answers,
+            widget=forms.RadioSelect,
+            error_messages={"required": one, "invalid_choice": one},
+        )
+
+
 class Closed(fields.Strict):
     """Whether it took place."""
 

@@ -6,7 +6,7 @@ from django import template
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from clients.rules import actors, unusual
+from clients.rules import actors, requests, unusual
 
 register = template.Library()
 
@@ -69,3 +69,15 @@ def notice_words(kind: str) -> str:
         "care_added": _("Somebody joined those who care for a case."),
         "care_ended": _("Somebody no longer cares for a case with you."),
     }.get(kind, _("There is something to look at."))
+
+
+@register.filter
+def answer_words(answer: str) -> str:
+    """What became of it, as the desk says it."""
+    return {
+        requests.HANDED_OVER: _("The copy was handed over"),
+        requests.ERASED: _("The record is erased"),
+        requests.KEPT_BY_LAW: _("Not erased: the law asks us to keep it"),
+        requests.WITHDRAWN: _("They don't want it any more"),
+        requests.NOT_THEIR_RECORD: _("Refused: not asked by them, or not their record"),
+    }.get(answer, answer)

@@ -4,6 +4,7 @@ from django import template
 from django.utils.translation import gettext as _
 
 from clients.rules.actors import Actor
+from clients.rules.permissions import Right, can
 from practice.queries import diary
 from practice.queries.diary import Happened
 
@@ -14,6 +15,12 @@ register = template.Library()
 def books(actor: Actor | str) -> bool:
     """Whether a member books in any diary: their own, or everybody's; pages without one say so."""
     return diary.books(actor) if isinstance(actor, Actor) else True
+
+
+@register.filter
+def answers_requests(actor: Actor | str) -> bool:
+    """Whether a member answers what clients ask about their record."""
+    return isinstance(actor, Actor) and can(actor, Right.ANSWER_REQUESTS)
 
 
 @register.filter

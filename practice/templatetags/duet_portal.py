@@ -3,6 +3,8 @@
 from django import template
 from django.utils.translation import gettext as _
 
+from clients.rules import requests
+
 register = template.Library()
 
 
@@ -47,4 +49,13 @@ def request_words(kind: str) -> str:
 
 @register.filter
 def request_answer_words(answer: str) -> str:
-    return _("done") if answer == "done" else _("answered: please ask us")
+    """What became of a request, as the one who asked is told."""
+    return {
+        requests.HANDED_OVER: _("handed over to you"),
+        requests.ERASED: _("your record is erased"),
+        requests.KEPT_BY_LAW: _(
+            "not erased yet: the law asks us to keep it. Ask us which part, why and until when"
+        ),
+        requests.WITHDRAWN: _("taken back by you"),
+        requests.NOT_THEIR_RECORD: _("not done: it wasn't asked by you, or isn't your record"),
+    }.get(answer, _("answered: please ask us"))

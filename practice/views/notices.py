@@ -16,6 +16,7 @@ from clients.doors import MemberRequest
 from clients.queries import notices, reading
 from clients.queries.notices import Told
 from clients.rules.actors import Actor
+from clients.rules.permissions import Right, can
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,15 @@ class Line:
 
 def lines(actor: Actor) -> list[Line]:
     """What this member has not taken note of yet; one statement."""
-    return [Line(one.id, one.kind, one.made_at, _url(one)) for one in notices.unseen(actor)]
+    return [Line(one.id, one.kind, one.made_at, _url(one, actor)) for one in notices.unseen(actor)]
 
 
-def _url(told: Told) -> str:
+def _url(told: Told, actor: Actor) -> str:
     if told.case_id:
         return reverse("practice:desk-case", args=[told.case_id])
+    if told.kind == "data_request":
+        # Of a restricted client the counselor is told, who answers nothing themselves.
+        return reverse("practice:desk-requests") if can(actor, Right.ANSWER_REQUESTS) else ""
     access = reverse("practice:desk-access")
     if told.subject_kind == "week":
         monday = reading.monday_of(told.subject_id)

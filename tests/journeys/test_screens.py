@@ -2,6 +2,8 @@
 
 import mailbox
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,8 @@ from django.template.loader import render_to_string
 from playwright.sync_api import Route, expect
 from pytest_django import Settings
 
-from clients.actions import care
+from clients.actions import access, care
+from clients.models import DataRequest
 from practice.actions import booking
 from practice.models import Answer, Appointment, Attendance, Question, Service
 from tests import factories as make
@@ -358,3 +361,29 @@ def test_screens_of_cases(
     look.at(page, "case, in full")
     page.goto(f"{here}care/")
     look.at(page, "case, restricted, of its counselor")
+
+
+def test_screens_of_what_is_asked_about_records(
+    open_browser: OpenBrowser, house: House, clock: Clock, look: Look
+) -> None:
+    make.front_desk()
+    page = open_browser()
+    steps.sign_in(page, "sam")
+    page.goto("/desk/requests/")
+    look.at(page, "requests, none")
+    couple = make.appointment(
+        house.iris, house.talk, make.ana(name=LONG), make.chris(), start=make.at(1, "11:00")
+    )
+    for person, kind in product([one.person for one in couple.attendances.all()], DataRequest.Kind):
+        asked = make.NOW - timedelta(days=12)
+        access.ask_about_record(person=person, kind=kind, by=make.SYSTEM, now=asked)
+    page.goto("/desk/")
+    page.get_by_role("link", name="A client asks for a copy").first.click()
+    look.at(page, "requests")
+    page.get_by_role("button", name="Put it down").first.click()
+    expect(page.get_by_role("alert")).to_contain_text("Please choose one of these.")
+    look.at(page, "requests, with errors")
+    page.get_by_role("radio").first.check()
+    page.get_by_role("button", name="Put it down").first.click()
+    expect(page.get_by_role("heading", name="Answered last")).to_be_visible()
+    look.at(page, "requests, answered")

@@ -20,7 +20,7 @@ from django.urls import URLPattern, URLResolver
 from django.utils import timezone
 
 from clients.actions import audit
-from clients.models import Case, Person
+from clients.models import Case, DataRequest, Person
 from clients.rules.actors import Actor
 from practice import urls
 from practice.actions import booking
@@ -61,6 +61,7 @@ STATEMENTS = {
     "desk": 14,
     "desk, of one": 14,
     "desk, own": 14,
+    "desk-requests": 11,
     "desk-book": 8,
     "desk-book, times": 7,
     "desk-book, for a case": 10,
@@ -89,7 +90,7 @@ STATEMENTS = {
 NO_PAGE = {
     *("hold", "release", "attendance-confirm", "attendance-mine-confirm", "desk-accept"),
     *("desk-care-counselor", "desk-care-add", "desk-care-end", "desk-lift"),
-    *("desk-case-close", "desk-case-reopen", "desk-notice-seen"),
+    *("desk-case-close", "desk-case-reopen", "desk-notice-seen", "desk-request-answer"),
     *("desk-close", "desk-open-gate", "api-holds", "api-hold", "api-bookings", "api-confirm"),
     *("api-move", "api-cancel", "api-unknown", "api-schema", "api-docs"),
 }
@@ -124,6 +125,7 @@ def pages() -> dict[str, Call]:
     TimeOff.objects.create(
         counselor=theo, period=DateTimeTZRange(NOON, NOON + timedelta(days=9)), label="Away"
     )
+    _ask_about_records()
     visitor, owner, iris = Client(), signed_in("olive"), signed_in("iris")
     beside = signed_in("theo")
     own = coming.get(token_hash=booking.token_hash(link))
@@ -168,6 +170,7 @@ def pages() -> dict[str, Call]:
         "desk": get(owner, "/desk/"),
         "desk, of one": get(owner, "/desk/?counselor=iris"),
         "desk, own": get(iris, "/desk/"),
+        "desk-requests": get(owner, "/desk/requests/"),
         "desk-book": get(owner, "/desk/book/"),
         "desk-book, times": get(owner, by_hand),
         "desk-book, for a case": get(owner, f"{by_hand}&case={about.case_id}"),
@@ -196,6 +199,16 @@ def pages() -> dict[str, Call]:
         "api-appointment": get(owner, f"/api/v1/appointments/{about.pk}/"),
         "api-attendance": get(visitor, f"/api/v1/attendances/{link}/"),
     }
+
+
+def _ask_about_records() -> None:
+    """One in eight has asked for an erasure, and has been answered or waits."""
+    persons = list(Person.objects.order_by("pk").values_list("pk", flat=True))
+    DataRequest.objects.bulk_create(
+        DataRequest(person_id=person, kind="erasure", asked_at=NOON, **answered)
+        for person in persons[::8]
+        for answered in ({}, {"answered_at": NOON, "answer": "kept_by_law"})
+    )
 
 
 def _hold(client: Client | None = None) -> Any:

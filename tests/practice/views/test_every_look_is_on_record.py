@@ -15,7 +15,16 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.urls.converters import UUIDConverter
 
 from clients.actions import audit
-from clients.models import AuditEntry, CareRelation, Case, Member, Message, Notice, Person
+from clients.models import (
+    AuditEntry,
+    CareRelation,
+    Case,
+    DataRequest,
+    Member,
+    Message,
+    Notice,
+    Person,
+)
 from clients.queries import permissions
 from practice.models import Appointment, Attendance, Counselor, Practice, Service
 from tests import factories as make
@@ -55,6 +64,10 @@ def world(practice: Practice, iris: Counselor, talk: Service) -> World:
         couple.attendances.get(role="booker"), state=Message.State.FAILED, reason="smtp_550"
     )
     late = make.case(eva, counselor=iris)
+    DataRequest.objects.create(person=ben, kind="erasure", asked_at=NOW)
+    DataRequest.objects.create(
+        person=chris, kind="copy", asked_at=NOW, answered_at=NOW, answer="handed_over"
+    )
     sam, olive, rita = make.front_desk(), make.admin(), make.reviewer()
     uma = make.supervisor()
     assert couple.case is not None
@@ -176,6 +189,7 @@ def test_whoever_is_shown_is_on_record(world: World) -> None:
         "practice:desk-move",
         "practice:desk-book",
         "practice:desk-access",
+        "practice:desk-requests",
         "practice:desk-cases",
         "practice:desk-case",
     }
