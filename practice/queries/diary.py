@@ -118,17 +118,29 @@ def requests(actor: Actor, now: datetime, counselor: Counselor | None) -> Shown[
 
 
 def shut_gates(actor: Actor, now: datetime, counselor: Counselor | None) -> Shown[Attendance]:
-    """Partners of coming appointments who can't be written to yet; one statement."""
+    """Partners of coming appointments who can't be written to yet; two statements.
+
+    Which they are is asked without their persons: from so small a table a planner that errs would
+    walk to every attendance of the past.
+    """
     found = (
         Attendance.objects.visible_to(actor)
-        .filter(appointment__in=Appointment.objects.coming(now))
+        .filter(
+            appointment__state__in=Appointment.TAKES_PLACE,
+            appointment__period__endswith__gt=now,
+            appointment__blocked__endswith__gt=now,
+        )
         .exclude(gate=Attendance.Gate.OPEN)
         .exclude(state=Attendance.State.CANCELLED)
-        .select_related("person__key", "appointment__counselor__member", "appointment__service")
     )
     if counselor:
         found = found.filter(appointment__counselor=counselor)
-    return _first(found.order_by("appointment__period", "pk"), _WAITING_SHOWN)
+    order = ("appointment__period", "pk")
+    some = list(found.order_by(*order).values_list("pk", flat=True)[: _WAITING_SHOWN + 1])
+    rows = Attendance.objects.filter(pk__in=some).select_related(
+        "person__key", "appointment__counselor__member", "appointment__service"
+    )
+    return _first(rows.order_by(*order), _WAITING_SHOWN)
 
 
 @dataclass(frozen=True, slots=True)
