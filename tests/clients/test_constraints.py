@@ -8,7 +8,21 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 
-from clients.models import BlindIndex, Case, Couple, CoupleMember, DataKey, SafeContact
+from clients.models import (
+    BlindIndex,
+    BreakGlass,
+    CareRelation,
+    Case,
+    ClientPin,
+    ClientSession,
+    Couple,
+    CoupleMember,
+    DataKey,
+    DataRequest,
+    Notice,
+    SafeContact,
+    SignInLink,
+)
 from tests import factories
 from tests.factories import NOW
 
@@ -92,10 +106,85 @@ def _a_moment_without_closing() -> None:
     Case.objects.filter(pk=_couple_case().pk).update(closed_at=NOW)
 
 
+def _second_audit_key() -> None:
+    for _ in range(2):
+        DataKey.objects.create(purpose="audit", kek_id="x", wrapped=b"x", created_at=NOW)
+
+
+def _relation(**changes: object) -> None:
+    care = {"case": _couple_case(), "member": factories.supervisor(), "kind": "supervisor"}
+    CareRelation.objects.create(**{**care, "since_at": NOW, **changes})
+    CareRelation.objects.create(**{**care, "since_at": NOW})
+
+
+def _glass(minutes: int) -> None:
+    BreakGlass.objects.create(
+        case=_couple_case(),
+        member=factories.admin(),
+        reason="She called us.",
+        opened_at=NOW,
+        ends_at=NOW + timedelta(minutes=minutes),
+    )
+
+
+def _link_without_a_moment() -> None:
+    SignInLink.objects.create(
+        person=factories.ana(), token_hash=b"x", token="x", made_at=NOW, ends_at=NOW
+    )
+
+
+def _session(**changes: object) -> None:
+    made = {"proof": 1, "opened_at": NOW, "seen_at": NOW, "ends_at": NOW + timedelta(hours=1)}
+    ClientSession.objects.create(person=factories.ana(), token_hash=b"x", **{**made, **changes})
+
+
+def _pin(**values: object) -> None:
+    ClientPin.objects.create(person=factories.ana(), **values)
+
+
+def _two_requests() -> None:
+    ana = factories.ana()
+    for _ in range(2):
+        DataRequest.objects.create(person=ana, kind="copy", asked_at=NOW)
+
+
+def _request(**values: object) -> None:
+    DataRequest.objects.create(person=factories.ana(), kind="copy", asked_at=NOW, **values)
+
+
+def _notice_twice() -> None:
+    member, case = factories.admin(), _couple_case()
+    for _ in range(2):
+        Notice.objects.create(
+            member=member, kind="glass_broken", subject_kind="case", subject_id=case.pk, made_at=NOW
+        )
+
+
 BREACHES: list[tuple[str, Callable[[], None]]] = [
     ("duet_key_wrapped_or_destroyed", _datakey_both),
     ("duet_key_wrapped_or_destroyed", _datakey_neither),
     ("duet_key_one_index", _second_index_key),
+    ("duet_key_one_audit", _second_audit_key),
+    ("duet_carerelation_once", _relation),
+    (
+        "duet_carerelation_ends_after_its_begin",
+        lambda: _relation(ended_at=NOW - timedelta(seconds=1)),
+    ),
+    ("duet_breakglass_an_hour_at_most", lambda: _glass(61)),
+    ("duet_breakglass_an_hour_at_most", lambda: _glass(-1)),
+    ("duet_signinlink_ends", _link_without_a_moment),
+    ("duet_clientsession_proof", lambda: _session(proof=3)),
+    ("duet_clientsession_ends", lambda: _session(ends_at=NOW)),
+    ("duet_clientpin_tries", lambda: _pin(tries=6)),
+    ("duet_clientpin_tries", lambda: _pin(code_tries=6)),
+    ("duet_clientpin_pairs", lambda: _pin(pin="a hash")),
+    ("duet_clientpin_pairs", lambda: _pin(set_at=NOW)),
+    ("duet_clientpin_code_pairs", lambda: _pin(code="a hash")),
+    ("duet_clientpin_code_pairs", lambda: _pin(code_ends_at=NOW)),
+    ("duet_datarequest_one_open", _two_requests),
+    ("duet_datarequest_answered_pair", lambda: _request(answered_at=NOW)),
+    ("duet_datarequest_answered_pair", lambda: _request(answer="handed_over")),
+    ("duet_notice_once", _notice_twice),
     ("duet_blindindex_once", _same_fingerprint_twice),
     ("duet_safecontact_once", _second_word_on_a_channel),
     ("duet_safecontact_quiet_pair", lambda: _contact(quiet_from=60)),
