@@ -48,14 +48,14 @@ class PersonQuerySet(models.QuerySet["Person"]):
     def visible_to(self, actor: actors.Actor) -> "PersonQuerySet":
         """Members see the persons of the cases that they see; a person sees themselves.
 
-        Somebody with a case that is restricted against the member isn't there at all, whatever
-        other cases they are part of.
+        Whose only case is restricted against the member isn't there at all. Who is also part of a
+        case that the member sees is known to them, and that case is all that they learn of.
         """
         if actor.kind == "system":
             return self
         if actor.kind == "person":
             return self.filter(pk__in=[actor.id])
-        return self.filter(_is_of(Case.objects.visible_to(actor))).not_hidden_from(actor)
+        return self.filter(_is_of(Case.objects.visible_to(actor)))
 
     def not_hidden_from(self, actor: actors.Actor) -> "PersonQuerySet":
         """All but those who have a case that is restricted against the actor."""

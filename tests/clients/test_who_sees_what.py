@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from clients.models import Case, Member
+from clients.models import Case, Member, Person
 from clients.queries import people
 from clients.rules.actors import Actor
 from practice.models import Appointment, Attendance, Counselor
@@ -141,3 +141,20 @@ def test_a_hold_is_its_holders_until_it_ends(diary: Diary) -> None:
     assert diary.held.held_until is not None
     assert not Appointment.objects.held_under(token_hash, diary.held.held_until).exists()
     assert not Appointment.objects.held_under(factories.token_hash("other"), now).exists()
+
+
+def test_a_second_and_restricted_case_takes_nobody_from_whoever_knows_them(diary: Diary) -> None:
+    """Nor does anything tell of it: the person is known by the case that is seen."""
+    ana, chris = diary.part_of("Ana").person, diary.part_of("Chris").person
+    hers = factories.case(ana, counselor=diary.theo.member)
+    Case.objects.filter(pk__in=[hers.pk, diary.single.case_id]).update(restricted_at=factories.NOW)
+    desk = factories.front_desk().as_actor()
+    for actor, seen in (
+        (desk, {diary.couple.case_id}),
+        (diary.iris.member.as_actor(), {diary.couple.case_id}),
+        (diary.theo.member.as_actor(), {hers.pk, diary.single.case_id}),
+    ):
+        assert Person.objects.visible_to(actor).filter(pk=ana.pk).exists()
+        assert set(Case.objects.visible_to(actor).values_list("pk", flat=True)) == seen
+    assert Person.objects.visible_to(diary.theo.member.as_actor()).filter(pk=chris.pk).exists()
+    assert not Person.objects.visible_to(desk).filter(pk=chris.pk).exists()
