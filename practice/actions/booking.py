@@ -55,6 +55,10 @@ class CaseClosed(Exception):
     """The case is closed: it is reopened before anything is booked for it."""
 
 
+class NobodyLeft(Exception):
+    """Nobody of the case who is asked for is part of it any more."""
+
+
 class GateStaysShut(Exception):
     """The partner still can't be written to; `why` is the gate that holds it."""
 
@@ -437,8 +441,8 @@ def book_by_hand(
     Without `comes`, all of the case. Refuses (NotOffered) a start outside the offered times
     unless `beside` gives a reason, (SlotTaken) one that overlaps unless `beside` says to
     overbook, (PartnerNotExpected) two where one person comes, (NotPermitted) who doesn't keep this
-    diary, or neither keeps all nor counsels those of the case, (CaseClosed) a case that is closed.
-    One of `request` and `case`.
+    diary, or neither keeps all nor counsels those of the case, (CaseClosed) a case that is closed,
+    (NobodyLeft) one that everybody has left. One of `request` and `case`.
     """
     _check_books_by_hand(counselor, request, case, by)
     _check_partner_expected(service, request)
@@ -449,6 +453,8 @@ def book_by_hand(
     if case is not None:
         asked = {one.pk for one in comes}
         persons = [one for one in find.persons_of(case) if not asked or one.pk in asked]
+        if not persons:
+            raise NobodyLeft
         if len(persons) > 1 and service.attendees == Service.Attendees.ONE:
             raise PartnerNotExpected
     appointment = _new_appointment(

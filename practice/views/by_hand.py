@@ -265,8 +265,14 @@ def book(request: MemberRequest) -> HttpResponse:
         return _book_page(request, hand, form, now, notice=_not_offered(), status=422)
     except booking.CaseClosed:
         return _book_page(request, hand, form, now, notice=_closed(), status=422)
+    except booking.NobodyLeft:
+        return _book_page(request, hand, form, now, notice=_nobody_left(), status=422)
     messages.success(request, _("Booked. What is sent, and when, is listed below."))
     return to_page(booked.appointment)
+
+
+def _nobody_left() -> str:
+    return _("Nobody is part of this case any more. Book for a new client instead.")
 
 
 def _hand(request: MemberRequest, sent: Any) -> Hand | None:

@@ -6,10 +6,11 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from clients.actions import care as clients_care
-from clients.models import AuditEntry, CareRelation, Case, Couple
+from clients.models import AuditEntry, CareRelation, Case, Couple, CoupleMember
 from clients.rules.actors import Actor
 from clients.rules.permissions import NotPermitted
 from clients.rules.retention import MayNotErase
@@ -127,6 +128,22 @@ def test_only_its_counselor_and_an_admin_do(case: Case, iris: Counselor) -> None
     for act in acts:
         with pytest.raises(NotPermitted):
             act(case=case, by=olive.as_actor(opened=[case.pk]), now=LATER)
+
+
+def test_nothing_is_booked_for_a_case_that_everybody_has_left(
+    case: Case, iris: Counselor, talk: Service
+) -> None:
+    """As when both were erased: the desk says so, and nothing breaks."""
+    couple = make.case(make.ana(), make.ben(), counselor=iris)
+    CoupleMember.objects.filter(couple=couple.couple).update(left_at=LATER)
+    with pytest.raises(booking.NobodyLeft):
+        by_hand(couple, iris, talk, iris.member.as_actor())
+    desk = Client()
+    desk.force_login(make.front_desk().user)
+    page = f"/desk/book/?case={couple.pk}&service={talk.slug}&counselor={iris.slug}"
+    assert desk.get(page).status_code == 200
+    sent = {"case": couple.pk, "service": talk.slug, "counselor": iris.slug}
+    assert desk.post("/desk/book/", sent).status_code == 422
 
 
 def test_nothing_is_booked_for_a_closed_case(case: Case, iris: Counselor, talk: Service) -> None:
