@@ -21,5 +21,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "dev/mailbox/<str:key>/<int:number>/", views.mailbox_attachment, name="mailbox-attachment"
     ),
+    path("", include("intake.urls")),
     path("", include("practice.urls")),
 ]

@@ -232,6 +232,15 @@ class CaseQuerySet(models.QuerySet["Case"]):
             return self.none()
         return self.filter(_related(actor, CareRelation.CARES) | Q(pk__in=actor.opened))
 
+    def counseled_by(self, actor: actors.Actor) -> "CaseQuerySet":
+        """Cases whose clinician the actor is: assigned or co-counselor, or by the broken glass."""
+        if actor.kind == "system":
+            return self
+        if actor.kind != "member":
+            return self.none()
+        together = (CareRelation.Kind.CO_COUNSELOR,)
+        return self.filter(_related(actor, together) | Q(pk__in=actor.opened))
+
     def breakable_by(self, actor: actors.Actor) -> "CaseQuerySet":
         """Cases whose glass the actor may break; of them they are told only whose they are.
 

@@ -21,6 +21,8 @@ class Right(StrEnum):
     KEEP_DIARY = "keep_diary"
     # Read what clients wrote for the practice before they came, and accept requests.
     REVIEW = "review"
+    # Ask somebody to fill in a form, and see that it came in; never what it says.
+    GIVE_FORMS = "give_forms"
     # Open a case that one doesn't care for, with a reason, for an hour.
     BREAK_GLASS = "break_glass"
     # Say who cares for a case, and restrict who may know of it.
@@ -40,8 +42,10 @@ class NotPermitted(Exception):
 
 
 RIGHTS: Mapping[str, frozenset[Right]] = {
-    actors.FRONT_DESK: frozenset({Right.SEE_DIARY, Right.KEEP_DIARY, Right.ANSWER_REQUESTS}),
-    actors.REVIEWER: frozenset({Right.SEE_DIARY, Right.REVIEW}),
+    actors.FRONT_DESK: frozenset(
+        {Right.SEE_DIARY, Right.KEEP_DIARY, Right.ANSWER_REQUESTS, Right.GIVE_FORMS}
+    ),
+    actors.REVIEWER: frozenset({Right.SEE_DIARY, Right.REVIEW, Right.GIVE_FORMS}),
     actors.COUNSELOR: frozenset({Right.BREAK_GLASS}),
     actors.SUPERVISOR: frozenset({Right.BREAK_GLASS}),
     actors.ADMIN: frozenset(Right) - {Right.REVIEW},
@@ -171,3 +175,28 @@ def check_closes(actor: Actor, counselor: UUID | None) -> None:
 def _is_in_charge(actor: Actor, counselor: UUID | None) -> bool:
     own = counselor is not None and _is_own(actor, counselor)
     return own or can(actor, Right.MANAGE_CARE)
+
+
+# --- an intake -----------------------------------------------------------------------------------
+
+
+def can_give_forms(actor: Actor, *, counsels: bool) -> bool:
+    """Whether the actor gives those of a case a form: with the right, or who counsels them."""
+    return counsels or can(actor, Right.GIVE_FORMS)
+
+
+def check_gives_forms(actor: Actor, *, counsels: bool) -> None:
+    """Refuses (NotPermitted) whoever may give those of a case no form."""
+    if not can_give_forms(actor, counsels=counsels):
+        raise NotPermitted(Right.GIVE_FORMS)
+
+
+def can_review(actor: Actor, *, counsels: bool) -> bool:
+    """Whether the actor decides on an intake: with the right, or who counsels them."""
+    return counsels or can(actor, Right.REVIEW)
+
+
+def check_reviews(actor: Actor, *, counsels: bool) -> None:
+    """Refuses (NotPermitted) whoever may not decide on an intake."""
+    if not can_review(actor, counsels=counsels):
+        raise NotPermitted(Right.REVIEW)

@@ -17,7 +17,7 @@ from practice.models.diary import (
     TimeOff,
     WorkingHours,
 )
-from practice.models.services import Consent, Offer, Question, ReminderRule, Service
+from practice.models.services import Consent, FormRule, Offer, Question, ReminderRule, Service
 
 __all__ = [
     "NO_OVERLAP",
@@ -29,6 +29,7 @@ __all__ = [
     "Consent",
     "ConsentGiven",
     "Counselor",
+    "FormRule",
     "HoursException",
     "Offer",
     "Practice",

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from clients.models import Member
+from intake.models import CasePolicy
 from practice.models.periods import finite
 
 
@@ -29,6 +30,13 @@ class Practice(models.Model):
     # How long a confirmation waits, so that a misclick sends nothing.
     confirmation_delay_seconds = models.PositiveIntegerField(default=0)
     hold_minutes = models.PositiveSmallIntegerField(default=10)
+    # How what one partner says alone is kept, unless a case has its own: a kind of `CasePolicy`.
+    secrets_policy = models.CharField(
+        max_length=10, choices=CasePolicy.Kind, default=CasePolicy.Kind.LIMITED
+    )
+    # Within how many hours an intake that came in is to be reviewed, and an unseen flag escalated.
+    review_within_hours = models.PositiveSmallIntegerField(default=48)
+    escalate_after_hours = models.PositiveSmallIntegerField(default=4)
 
     class Meta:
         constraints = [models.CheckConstraint(name="duet_practice_only", condition=Q(only=True))]

@@ -160,3 +160,47 @@ class ReminderRule(models.Model):
                 condition=Q(minutes_before__gte=15, minutes_before__lte=30 * 24 * 60),
             ),
         ]
+
+
+class FormRule(models.Model):
+    """A form that comes with a service: once before the first session, or again on a rhythm.
+
+    With no service named, of any service. `slug` names an instrument; the version published at
+    the time is what is given.
+    """
+
+    class Who(models.TextChoices):
+        EACH = "each"
+        BOOKER = "booker"
+
+    class When(models.TextChoices):
+        BEFORE_FIRST = "before_first"
+        EVERY_WEEKS = "every_weeks"
+        EVERY_SECOND = "every_second"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    service = models.ForeignKey(
+        Service, on_delete=models.CASCADE, null=True, blank=True, related_name="form_rules"
+    )
+    slug = models.SlugField(max_length=60)
+    who = models.CharField(max_length=6, choices=Who, default=Who.EACH)
+    when = models.CharField(max_length=12, choices=When, default=When.BEFORE_FIRST)
+    weeks = models.PositiveSmallIntegerField(null=True, blank=True)
+    short = models.BooleanField(default=False)
+    due_hours_before = models.PositiveSmallIntegerField(default=24)
+    position = models.PositiveSmallIntegerField(default=0)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="duet_formrule_once",
+                fields=["service", "slug", "when"],
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                name="duet_formrule_weeks",
+                condition=Q(when="every_weeks", weeks__gte=1, weeks__lte=52)
+                | ~Q(when="every_weeks") & Q(weeks__isnull=True),
+            ),
+        ]
