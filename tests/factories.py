@@ -6,10 +6,11 @@ in New York who works on weekdays from nine to five, one service, and `MONDAY` a
 """
 
 import hashlib
+import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth import get_user_model
@@ -26,6 +27,17 @@ from clients.rules.actors import (
     SUPERVISOR,
     Actor,
 )
+from intake.models import (
+    Agreement,
+    Assignment,
+    Flag,
+    Instrument,
+    Intake,
+    Response,
+    Review,
+    ReviewStep,
+)
+from intake.rules.answers import Answered, dump
 from practice.models import (
     Appointment,
     Attendance,
@@ -489,4 +501,247 @@ def message(subject: Attendance, **fields: Unpack[MessageFields]) -> Message:
         planned_at=subject.appointment.settled_at,
         about_at=subject.appointment.starts_at,
         **values,
+    )
+
+
+# --- the intake ----------------------------------------------------------------------------------
+
+# A small instrument of the tests' own: one scale, one score, one question for free words.
+MOOD: Mapping[str, Any] = {
+    "id": "mood",
+    "version": "1.0",
+    "language": "en",
+    "title": "How it is going",
+    "scales": {
+        "often": {
+            "options": [
+                {"code": "never", "label": "Never", "value": 0},
+                {"code": "often", "label": "Often", "value": 2},
+            ],
+            "non_answers": [{"code": "skip", "label": "I would rather not say"}],
+        }
+    },
+    "items": [
+        {"id": "close", "kind": "choice", "scale": "often", "text": "I feel close."},
+        {"id": "calm", "kind": "choice", "scale": "often", "text": "I feel calm."},
+        {"id": "words", "kind": "long_text", "text": "What else?", "max_length": 20_000},
+    ],
+    "subscales": [
+        {
+            "id": "total",
+            "label": "Total",
+            "items": ["close", "calm"],
+            "method": "sum",
+            "min_valid": 2,
+            "missing": "strict",
+            "range": [0, 4],
+        }
+    ],
+}
+
+
+def instrument(
+    raw: Mapping[str, Any] = MOOD,
+    *,
+    state: str = Instrument.State.PUBLISHED,
+    now: datetime = NOW,
+    **changes: Any,
+) -> Instrument:
+    """A version of an instrument, published unless said otherwise; `changes` are of its file.
+
+    Written straight into the table, past the checks of an import.
+    """
+    definition = {**raw, **changes}
+    content = json.dumps(definition, sort_keys=True).encode()
+    return Instrument.objects.create(
+        slug=definition["id"],
+        version=definition["version"],
+        language=definition["language"],
+        title=definition["title"],
+        definition=definition,
+        content_hash=hashlib.sha256(content).digest(),
+        state=state,
+        made_at=now,
+        published_at=None if state == Instrument.State.DRAFT else now,
+        retired_at=now if state == Instrument.State.RETIRED else None,
+    )
+
+
+def intake(
+    case: Case, person: Person, *, now: datetime = NOW, days: int = 60, token: str = ""
+) -> Intake:
+    """A person's own link for a case, good for so many days; with nothing behind it yet."""
+    token = token or secrets.token_urlsafe(16)
+    return Intake.objects.create(
+        case=case,
+        person=person,
+        token_hash=token_hash(token),
+        token=token,
+        opened_at=now,
+        ends_at=now + timedelta(days=days),
+    )
+
+
+class AssignmentFields(TypedDict, total=False):
+    """What `assignment` takes beside its intake and instrument."""
+
+    number: int
+    position: int
+    short: bool
+    origin: str
+    state: str
+    assigned_at: datetime
+    due_at: datetime | None
+    expires_at: datetime | None
+    closed_at: datetime | None
+
+
+def assignment(
+    intake: Intake, instrument: Instrument, **fields: Unpack[AssignmentFields]
+) -> Assignment:
+    """A version of an instrument given to the person of an intake: open, and given by hand."""
+    values: AssignmentFields = {
+        "origin": Assignment.Origin.HAND,
+        "state": Assignment.State.OPEN,
+        "assigned_at": intake.opened_at,
+    }
+    values |= fields
+    if values["state"] != Assignment.State.OPEN:
+        values.setdefault("closed_at", values["assigned_at"])
+    return Assignment.objects.create(
+        intake=intake, instrument=instrument, slug=instrument.slug, **values
+    )
+
+
+def response(
+    assignment: Assignment,
+    answers: Mapping[str, Any] | None = None,
+    *,
+    sent: bool = True,
+    guarded: bool = False,
+    audience: str | None = None,
+    scores: Mapping[str, str | None] | None = None,
+    language: str = "en",
+    now: datetime = NOW,
+) -> Response:
+    """What was answered, sent unless said otherwise: each item with its value, or an `Answered`.
+
+    Written straight into the table; what is sent closes its assignment.
+    """
+    definition = assignment.instrument.parsed
+    given = {
+        item: one if isinstance(one, Answered) else Answered(one, revision=1)
+        for item, one in (answers or {}).items()
+    }
+    if sent:
+        Assignment.objects.filter(pk=assignment.pk).update(
+            state=Assignment.State.SENT, closed_at=now
+        )
+    content = json.dumps(dump(given), sort_keys=True)
+    return Response.objects.create(
+        assignment=assignment,
+        guarded=guarded,
+        audience=audience or ("counselor" if guarded else definition.visibility),
+        answers=content,
+        revision=len(given),
+        language=language,
+        started_at=now,
+        saved_at=now,
+        sent_at=now if sent else None,
+        content_hash=hashlib.sha256(content.encode()).digest() if sent else None,
+        scores=json.dumps(scores or {}) if sent else None,
+        scored_by="tests" if sent else "",
+    )
+
+
+class AgreementFields(TypedDict, total=False):
+    """What `agreement` takes beside its case and person."""
+
+    kind: str
+    slug: str
+    version: str
+    text: str
+    language: str
+    response: Response | None
+    signed_name: str | None
+    given_at: datetime
+    withdrawn_at: datetime | None
+
+
+def agreement(case: Case, person: Person, **fields: Unpack[AgreementFields]) -> Agreement:
+    """That a person agreed to something: to be shown a summary together, unless said otherwise."""
+    values: AgreementFields = {
+        "kind": Agreement.Kind.SHARE,
+        "slug": "summary",
+        "version": "1",
+        "text": "We may look at it together.",
+        "language": "en",
+        "given_at": NOW,
+    }
+    values |= fields
+    return Agreement.objects.create(case=case, person=person, **values)
+
+
+def flag(
+    case: Case,
+    person: Person,
+    *,
+    response: Response | None = None,
+    kind: str = "private-check",
+    severity: str = Flag.Severity.HIGH,
+    closed_by: Member | None = None,
+    note: str | None = None,
+    escalated_at: datetime | None = None,
+    now: datetime = NOW,
+) -> Flag:
+    """A reason to speak with somebody alone; open, unless somebody closed it with a note."""
+    return Flag.objects.create(
+        case=case,
+        person=person,
+        response=response,
+        kind=kind,
+        severity=severity,
+        raised_at=now,
+        escalated_at=escalated_at,
+        closed_at=now if closed_by else None,
+        closed_by=closed_by,
+        note=note,
+    )
+
+
+def review(
+    case: Case,
+    *,
+    due_at: datetime = NOW + timedelta(hours=48),
+    claimed_by: Member | None = None,
+    decision: str = "",
+    decided_by: Member | None = None,
+    now: datetime = NOW,
+) -> Review:
+    """A case that waits for the practice's decision, or has it."""
+    return Review.objects.create(
+        case=case,
+        opened_at=now,
+        due_at=due_at,
+        claimed_by=claimed_by,
+        claimed_at=now if claimed_by else None,
+        decision=decision,
+        decided_at=now if decision else None,
+        decided_by=decided_by,
+    )
+
+
+def review_step(
+    review: Review,
+    *,
+    kind: str = ReviewStep.Kind.ASKED,
+    by: Member | None = None,
+    person: Person | None = None,
+    reason: str | None = None,
+    words: str | None = None,
+    now: datetime = NOW,
+) -> ReviewStep:
+    """What somebody did about a review, and what they wrote."""
+    return ReviewStep.objects.create(
+        review=review, kind=kind, at=now, by=by, person=person, reason=reason, words=words
     )
