@@ -87,7 +87,10 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(
                             models.Q(
-                                ("weeks__gte", 1), ("weeks__lte", 52), ("when", "every_weeks")
+                                ("weeks__gte", 1),
+                                ("weeks__isnull", False),
+                                ("weeks__lte", 52),
+                                ("when", "every_weeks"),
                             ),
                             models.Q(
                                 models.Q(("when", "every_weeks"), _negated=True),

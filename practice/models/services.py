@@ -200,7 +200,7 @@ class FormRule(models.Model):
             ),
             models.CheckConstraint(
                 name="duet_formrule_weeks",
-                condition=Q(when="every_weeks", weeks__gte=1, weeks__lte=52)
+                condition=Q(when="every_weeks", weeks__isnull=False, weeks__gte=1, weeks__lte=52)
                 | ~Q(when="every_weeks") & Q(weeks__isnull=True),
             ),
         ]
