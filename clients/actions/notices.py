@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -35,13 +35,22 @@ def tell(
     kind: str,
     subject_kind: str,
     subject_id: UUID,
+    again: bool = False,
     by: Actor,  # noqa: ARG001 - every action has both
     now: datetime,
 ) -> None:
     """Put a notice on the desk of each of these members, once for each subject; mails follow.
 
-    Part of the caller's transaction, which records what happened.
+    `again` puts one back that was told before, also one that was taken note of. Part of the
+    caller's transaction, which records what happened.
     """
+    anew: dict[str, Any] = {"ignore_conflicts": True}
+    if again:
+        anew = {
+            "update_conflicts": True,
+            "unique_fields": ["member", "kind", "subject_kind", "subject_id"],
+            "update_fields": ["made_at", "seen_at", "next_try_at", "tries", "mailed_at"],
+        }
     Notice.objects.bulk_create(
         [
             Notice(
@@ -54,7 +63,7 @@ def tell(
             )
             for member in members
         ],
-        ignore_conflicts=True,
+        **anew,
     )
     messages.ring(task=BELL)
 
@@ -86,16 +95,19 @@ def settle(
     *,
     kind: str,
     subject_ids: Iterable[UUID],
+    member_id: UUID | None = None,
     by: Actor,  # noqa: ARG001 - every action has both
     now: datetime,
 ) -> None:
     """What these subjects' notices tell of is done: they leave every desk, and no mail follows.
 
-    Part of the caller's transaction, which records what happened.
+    With `member_id` they leave that desk alone. Part of the caller's transaction, which records
+    what happened.
     """
-    Notice.objects.filter(kind=kind, subject_id__in=list(subject_ids), seen_at__isnull=True).update(
-        seen_at=now, next_try_at=None
-    )
+    found = Notice.objects.filter(kind=kind, subject_id__in=list(subject_ids), seen_at__isnull=True)
+    if member_id is not None:
+        found = found.filter(member=member_id)
+    found.update(seen_at=now, next_try_at=None)
 
 
 @dataclass(slots=True)

@@ -97,6 +97,7 @@ class Migration(migrations.Migration):
                 ("ends_at", models.DateTimeField()),
                 ("ended_at", models.DateTimeField(null=True)),
                 ("round", models.PositiveIntegerField(default=1)),
+                ("asked_at", models.DateTimeField()),
                 (
                     "case",
                     models.ForeignKey(
@@ -400,6 +401,8 @@ class Migration(migrations.Migration):
                 ),
                 ("opened_at", models.DateTimeField()),
                 ("due_at", models.DateTimeField()),
+                ("latest_at", models.DateTimeField(null=True)),
+                ("within_hours", models.PositiveSmallIntegerField(default=48)),
                 ("claimed_at", models.DateTimeField(null=True)),
                 ("asked_at", models.DateTimeField(null=True)),
                 (
@@ -524,6 +527,7 @@ class Migration(migrations.Migration):
                 ("label", models.CharField(max_length=100)),
                 ("phone", models.CharField(blank=True, max_length=40)),
                 ("sms", models.CharField(blank=True, max_length=40)),
+                ("sms_word", models.CharField(blank=True, max_length=20)),
                 ("url", models.URLField(blank=True)),
                 ("hours", models.CharField(blank=True, max_length=60)),
                 (

@@ -32,7 +32,11 @@ class Review(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="reviews")
     opened_at = models.DateTimeField()
+    # Until when somebody decides; computed anew from the two below when something comes in.
     due_at = models.DateTimeField()
+    # What it may not wait beyond, such as the session; and how long after a form came in.
+    latest_at = models.DateTimeField(null=True)
+    within_hours = models.PositiveSmallIntegerField(default=48)
     claimed_by = models.ForeignKey(Member, on_delete=models.PROTECT, null=True, related_name="+")
     claimed_at = models.DateTimeField(null=True)
     # More was asked for; it is back in the queue when that came in.

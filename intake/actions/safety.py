@@ -1,0 +1,217 @@
+"""Safety flags: raised by an answer, told to the case's clinicians alone, closed with a note."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+
+from clients.actions import audit, notices
+from clients.models import Case, Member
+from clients.rules import contact
+from clients.rules.actors import Actor
+from clients.rules.permissions import NotPermitted
+from intake.models import Flag, Response
+from intake.queries import safety
+from intake.rules import answers, escalation, flags
+
+# What a member is told; the desk knows the sentence of each, and none says whom it is about.
+RAISED: Final = "flag"
+ESCALATED: Final = "flag_escalated"
+NEEDS_CLINICIAN: Final = "needs_clinician"
+
+
+@transaction.atomic
+def raise_flags(*, response: Response, sent: bool, by: Actor, now: datetime) -> list[Flag]:
+    """Raise a flag for each kind of answer that a clinician must see; the new ones.
+
+    Called with every save: one for each response and kind. An answer that is taken back leaves its
+    flag; a graver one makes it graver, and unseen. Its clinicians are told at once, and of what
+    they are told nothing; nobody else, and never by a mail to a client.
+    """
+    assignment = response.assignment
+    found = flags.raised(
+        assignment.instrument.parsed, answers.load(json.loads(response.answers)), sent=sent
+    )
+    worst = escalation.gravest(found)
+    if not worst:
+        return []
+    intake = assignment.intake
+    case = Case.objects.get(pk=intake.case_id)
+    raised = []
+    for kind, severity in worst.items():
+        flag, is_new = Flag.objects.get_or_create(
+            response=response,
+            kind=kind,
+            defaults={
+                "case": case,
+                "person": intake.person,
+                "severity": severity,
+                "raised_at": now,
+            },
+        )
+        if is_new:
+            raised.append(flag)
+            _record("flag.raised", flag, by, now, severity=severity)
+        elif _is_graver(flag, severity):
+            flag.severity, flag.seen_at, flag.seen_by = severity, None, None
+            flag.save(update_fields=["severity", "seen_at", "seen_by"])
+            _record("flag.graver", flag, by, now, severity=severity)
+        else:
+            continue
+        _tell(flag, case, again=not is_new, by=by, now=now)
+    return raised
+
+
+def _is_graver(flag: Flag, severity: str) -> bool:
+    """Whether an answer makes a flag that is still open graver than it was."""
+    worse = escalation.graver(severity, flag.severity) != flag.severity
+    return worse and flag.closed_at is None
+
+
+def _tell(flag: Flag, case: Case, *, again: bool, by: Actor, now: datetime) -> None:
+    """Tell the clinicians; of a case that has none, its supervisors and who can give it one."""
+    clinicians = safety.clinicians(case)
+    if clinicians:
+        _put(clinicians, RAISED, flag, again=again, by=by, now=now)
+    else:
+        _further_up(flag, case, by, now)
+
+
+def _further_up(flag: Flag, case: Case, by: Actor, now: datetime) -> None:
+    """Let the case's supervisors see the flag, and tell them.
+
+    Where there is no supervisor, or no clinician, admins are told that the case needs a clinician,
+    and nothing else.
+    """
+    flag.escalated_at = now
+    flag.save(update_fields=["escalated_at"])
+    above = safety.supervisors(case)
+    _record("flag.escalated", flag, by, now, supervisors=len(above))
+    _put(above, ESCALATED, flag, again=True, by=by, now=now)
+    if not above or not safety.clinicians(case):
+        need_clinician(case=case, again=True, by=by, now=now)
+
+
+def need_clinician(*, case: Case, again: bool = False, by: Actor, now: datetime) -> None:
+    """Tell admins that a case needs a clinician, and not why. Part of the caller's transaction."""
+    notices.tell(
+        members=safety.admins(case),
+        kind=NEEDS_CLINICIAN,
+        subject_kind="case",
+        subject_id=case.pk,
+        again=again,
+        by=by,
+        now=now,
+    )
+
+
+def _put(
+    members: Iterable[Member], kind: str, flag: Flag, *, again: bool, by: Actor, now: datetime
+) -> None:
+    notices.tell(
+        members=members,
+        kind=kind,
+        subject_kind="flag",
+        subject_id=flag.pk,
+        again=again,
+        by=by,
+        now=now,
+    )
+
+
+@transaction.atomic
+def escalate_due(*, after: timedelta, by: Actor, now: datetime) -> int:
+    """Tell those above of flags that nobody has seen for so long, and again every day; how many.
+
+    Urgent ones wait an hour at most. Whoever counsels a case since is told of its open flags, too.
+    """
+    _tell_newcomers(by, now)
+    late = Flag.objects.open().filter(safety.unseen_before(now, after))
+    rows = late.select_related("case").select_for_update(of=("self",), skip_locked=True)
+    count = 0
+    for flag in rows.order_by("pk"):
+        _put(safety.clinicians(flag.case), RAISED, flag, again=True, by=by, now=now)
+        _further_up(flag, flag.case, by, now)
+        count += 1
+    return count
+
+
+def _tell_newcomers(by: Actor, now: datetime) -> None:
+    waiting = list(Flag.objects.open().select_related("case").order_by("pk"))
+    told = safety.told(waiting, RAISED)
+    for flag in waiting:
+        new = [one for one in safety.clinicians(flag.case) if (flag.pk, one.pk) not in told]
+        if new:
+            _put(new, RAISED, flag, again=False, by=by, now=now)
+
+
+@transaction.atomic
+def see(*, flag: Flag, by: Actor, now: datetime) -> Flag:
+    """Note that somebody who may see it has; it is told no further up. Twice is the same as once.
+
+    Refuses (NotPermitted) whoever doesn't see it, or sees it only by the broken glass.
+    """
+    flag = _locked(flag, by)
+    if flag.seen_at is None and flag.closed_at is None:
+        _note_seen(flag, by, now)
+    notices.settle(kind=RAISED, subject_ids=[flag.pk], member_id=by.id, by=by, now=now)
+    notices.settle(kind=ESCALATED, subject_ids=[flag.pk], by=by, now=now)
+    return flag
+
+
+@transaction.atomic
+def close(*, flag: Flag, note: str, asked: bool = False, by: Actor, now: datetime) -> Flag:
+    """Close a flag with what was found; with its last one the couple leaves safe mode.
+
+    `asked`: the clinician has asked this person in person, alone. Refuses (NotPermitted) whoever
+    isn't the case's counselor or co-counselor, (NotAllowed) a note of less than ten letters or of
+    more than two thousand, and to close twice.
+    """
+    flag = _locked(flag, by)
+    if not safety.may_close(by, flag.case):
+        raise NotPermitted
+    escalation.check_closable(closed=flag.closed_at is not None)
+    note = contact.paragraph(note, limit=escalation.MOST_NOTE).strip()
+    escalation.check_note(note)
+    if flag.seen_at is None:
+        _note_seen(flag, by, now)
+    flag.closed_at, flag.closed_by_id, flag.note = now, by.id, note
+    flag.save(update_fields=["closed_at", "closed_by", "note"])
+    _record("flag.closed", flag, by, now, asked=asked)
+    for kind in (RAISED, ESCALATED):
+        notices.settle(kind=kind, subject_ids=[flag.pk], by=by, now=now)
+    return flag
+
+
+def _note_seen(flag: Flag, by: Actor, now: datetime) -> None:
+    flag.seen_at, flag.seen_by_id = now, by.id
+    flag.save(update_fields=["seen_at", "seen_by"])
+    _record("flag.seen", flag, by, now)
+
+
+def _locked(flag: Flag, by: Actor) -> Flag:
+    """The flag as it stands now, locked. Refuses (NotPermitted) who may not see it, or by glass."""
+    found = Flag.objects.visible_to(by.without_glass()).filter(pk=flag.pk)
+    row = found.select_related("case__counselor", "person__key").select_for_update(of=("self",))
+    locked = row.first()
+    if locked is None:
+        raise NotPermitted
+    return locked
+
+
+def _record(verb: str, flag: Flag, by: Actor, now: datetime, **detail: object) -> UUID:
+    """Put it on record; the entry's id."""
+    entry = audit.record(
+        verb=verb,
+        subject_kind="flag",
+        subject_id=flag.pk,
+        person_id=flag.person_id,
+        case_id=flag.case_id,
+        by=by,
+        now=now,
+        detail=detail,
+    )
+    return entry.pk

@@ -1,0 +1,94 @@
+"""How far an intake has come in, what was done about it, and what a client is told."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count, Max, Min, Q
+
+from clients.models import Case
+from clients.rules.actors import Actor
+from intake.models import Assignment, Review, ReviewStep
+from intake.rules.review import Given
+
+# What is given again on a rhythm isn't part of the intake.
+_PART = ~Q(origin=Assignment.Origin.RHYTHM)
+
+
+def given(case_ids: Iterable[UUID]) -> dict[UUID, list[Given]]:
+    """For each of these cases and each of its persons, what was sent and what is missing.
+
+    One statement, and none of what anybody said. Withdrawn forms count as never given.
+    """
+    rows = (
+        Assignment.objects.filter(_PART, intake__case__in=list(case_ids))
+        .exclude(state=Assignment.State.WITHDRAWN)
+        .values_list("intake__case", "intake__person")
+        .annotate(
+            sent=Count("pk", filter=Q(state=Assignment.State.SENT)),
+            missing=Count("pk", filter=~Q(state=Assignment.State.SENT)),
+        )
+    )
+    found: dict[UUID, list[Given]] = {}
+    for case_id, person_id, sent, missing in rows:
+        found.setdefault(case_id, []).append(Given(person_id, sent, missing))
+    return found
+
+
+def first_came_in(case: Case, since: datetime) -> datetime | None:
+    """When the first form of a case was sent from then on; one statement."""
+    sent = Assignment.objects.filter(
+        _PART, intake__case=case.pk, state=Assignment.State.SENT, closed_at__gte=since
+    )
+    found: datetime | None = sent.aggregate(first=Min("closed_at"))["first"]
+    return found
+
+
+def asked_last(review: Review) -> datetime | None:
+    """When more was asked for the last time; one statement."""
+    found: datetime | None = ReviewStep.objects.filter(
+        review=review.pk, kind=ReviewStep.Kind.ASKED
+    ).aggregate(last=Max("at"))["last"]
+    return found
+
+
+def review(actor: Actor, pk: UUID) -> Review | None:
+    """A review with its case, or None where it isn't theirs to know of; one statement."""
+    found = Review.objects.visible_to(actor).filter(pk=pk)
+    return found.select_related(
+        "case__counselor", "case__couple__key", "case__person__key", "claimed_by", "decided_by"
+    ).first()
+
+
+def of_case(actor: Actor, case: Case) -> Review | None:
+    """The case's open review, else its last; one statement."""
+    found = Review.objects.visible_to(actor).filter(case=case.pk).select_related("claimed_by")
+    return found.order_by("-opened_at", "-pk").first()
+
+
+def steps(actor: Actor, case: Case) -> list[ReviewStep]:
+    """All that was done about the case's intakes, the last first; one statement."""
+    reviews = Review.objects.visible_to(actor).filter(case=case.pk)
+    found = ReviewStep.objects.filter(review__in=reviews)
+    return list(
+        found.select_related(
+            "by", "person__key", "review__case__couple__key", "review__case__person__key"
+        ).order_by("-at", "-pk")[:50]
+    )
+
+
+def words_for(case_id: UUID, person_id: UUID) -> ReviewStep | None:
+    """What this person is told at last: what is still asked of them, or to whom else to turn.
+
+    Asked words hold until the review goes on; those with a decision stay. One statement.
+    """
+    theirs = Q(person__isnull=True) | Q(person=person_id)
+    asked = Q(kind=ReviewStep.Kind.ASKED, review__decided_at__isnull=True)
+    decided = Q(kind__in=[ReviewStep.Kind.DECLINED, ReviewStep.Kind.WAITLISTED])
+    found = ReviewStep.objects.filter(theirs & (asked | decided), review__case=case_id)
+    return (
+        found.exclude(words=None)
+        .select_related("person__key", "review__case__couple__key", "review__case__person__key")
+        .order_by("-at", "-pk")
+        .first()
+    )

@@ -1,0 +1,92 @@
+"""Who must be told of a flag, and which flags somebody may see."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q
+
+from clients.models import CareRelation, Case, Member, Notice, Person, SafeContact
+from clients.queries import care
+from clients.rules import actors
+from clients.rules.actors import Actor
+from intake.models import Flag
+from intake.rules import escalation
+
+
+def clinicians(case: Case) -> list[Member]:
+    """The case's counselor and co-counselors who still sign in; one statement."""
+    return _caring(case, CareRelation.Kind.CO_COUNSELOR, Q(pk=case.counselor_id))
+
+
+def supervisors(case: Case) -> list[Member]:
+    """The case's supervisors who still sign in; one statement."""
+    return _caring(case, CareRelation.Kind.SUPERVISOR, Q(pk__in=[]))
+
+
+def _caring(case: Case, kind: str, besides: Q) -> list[Member]:
+    standing = CareRelation.objects.filter(
+        case=case.pk, member=OuterRef("pk"), kind=kind, ended_at__isnull=True
+    )
+    found = Member.objects.filter(besides | Q(Exists(standing)), user__is_active=True)
+    return list(found.order_by("pk"))
+
+
+def admins(case: Case) -> list[Member]:
+    """The admins who may know of the case; all of them where none may: somebody has to act."""
+    found = Member.objects.filter(user__is_active=True, roles__contains=[actors.ADMIN])
+    everybody = list(found.order_by("pk"))
+    knowing = [one for one in everybody if care.knows_of(one.as_actor(), case.pk)]
+    return knowing or everybody
+
+
+def unseen_before(now: datetime, after: timedelta) -> Q:
+    """Of open flags: those that nobody has seen, and that are due to be told further up."""
+    urgent = now - min(after, escalation.URGENT_AFTER)
+    first = Q(raised_at__lte=now - after) | Q(severity=escalation.URGENT, raised_at__lte=urgent)
+    again = Q(escalated_at__lte=now - escalation.AGAIN_AFTER)
+    return Q(seen_at__isnull=True) & (Q(escalated_at__isnull=True) & first | again)
+
+
+def told(flags: Iterable[Flag], kind: str) -> set[tuple[UUID, UUID]]:
+    """Which members were told of which of these flags; one statement."""
+    rows = Notice.objects.filter(
+        kind=kind, subject_kind="flag", subject_id__in=[one.pk for one in flags]
+    )
+    return set(rows.values_list("subject_id", "member_id"))
+
+
+# --- what a clinician sees -----------------------------------------------------------------------
+
+
+def flag(actor: Actor, pk: UUID) -> Flag | None:
+    """One flag with its person, case and answers' form; None where it isn't theirs to see."""
+    found = Flag.objects.visible_to(actor).filter(pk=pk)
+    return found.select_related(
+        "case__counselor",
+        "case__couple__key",
+        "case__person__key",
+        "person__key",
+        "response__assignment__instrument",
+        "response__assignment__intake__person__key",
+        "seen_by",
+        "closed_by",
+    ).first()
+
+
+def open_flags(actor: Actor, case: Case) -> list[Flag]:
+    """The case's open flags that this member may see, the gravest first; one statement."""
+    found = Flag.objects.visible_to(actor).open().filter(case=case.pk).select_related("person__key")
+    return sorted(
+        found, key=lambda one: (escalation.SEVERITIES.index(one.severity), one.raised_at, one.pk)
+    )
+
+
+def may_close(actor: Actor, case: Case) -> bool:
+    """Whether the actor closes the case's flags: a clinician of it, and not by the broken glass."""
+    return actor.kind == "system" or care.counsels(actor, case)
+
+
+def ways(person: Person) -> list[SafeContact]:
+    """What the person said about each channel; one statement."""
+    return list(SafeContact.objects.filter(person=person.pk).order_by("channel"))
