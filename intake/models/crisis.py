@@ -31,6 +31,8 @@ class CrisisLine(models.Model):
     label = models.CharField(max_length=100)
     phone = models.CharField(max_length=40, blank=True)
     sms = models.CharField(max_length=40, blank=True)
+    # What to write there first, where the line asks for a word.
+    sms_word = models.CharField(max_length=20, blank=True)
     url = models.URLField(blank=True)
     hours = models.CharField(max_length=60, blank=True)
     languages = ArrayField(models.CharField(max_length=10), default=list, blank=True)
