@@ -367,6 +367,7 @@ CELERY_BEAT_SCHEDULE = {
         "clients.tasks.seal_audit": 30.0,
         "practice.tasks.tell_members": 30.0,
         "practice.tasks.expire_holds": 60.0,
+        "practice.tasks.escalate_flags": 300.0,
         "clients.tasks.watch_reading": 600.0,
         "clients.tasks.report_access": 3600.0,
         "config.tasks.forget_sessions": 3600.0,

@@ -2,12 +2,14 @@
 
 import threading
 from collections import Counter
+from datetime import timedelta
 
 from celery import shared_task
 from django.utils import timezone
 
 from clients.actions import access, messages, notices
 from clients.rules.actors import Actor
+from intake.actions import safety
 from practice.actions import booking, idempotency
 from practice.queries import letters, notice_letters, pages
 
@@ -69,3 +71,13 @@ def tell_members() -> dict[str, int]:
         ).as_dict()
     finally:
         _telling.release()
+
+
+@shared_task(name="practice.tasks.escalate_flags")
+def escalate_flags() -> int:
+    """Tell those above of flags that nobody has seen in time."""
+    practice = pages.practice()
+    if practice is None:
+        return 0
+    after = timedelta(hours=practice.escalate_after_hours)
+    return safety.escalate_due(after=after, by=Actor.system(), now=timezone.now())
