@@ -578,6 +578,7 @@ def intake(
         token_hash=token_hash(token),
         token=token,
         opened_at=now,
+        asked_at=now,
         ends_at=now + timedelta(days=days),
     )
 

@@ -57,6 +57,8 @@ class Intake(models.Model):
     ended_at = models.DateTimeField(null=True)
     # Raised whenever something new is given: letters about what was given before no longer hold.
     round = models.PositiveIntegerField(default=1)
+    # When it was raised last: the moment from which its letters count.
+    asked_at = models.DateTimeField()
 
     objects = IntakeQuerySet.as_manager()
 

@@ -30,6 +30,9 @@ Perspective = Literal["self", "partner", "us"]
 Operator = Literal["=", "!=", ">", "<", ">=", "<=", "in", "exists"]
 Basis = Literal["own", "public-notice", "cc", "attested"]
 
+# The instrument that asks each person alone whether they are safe: its answers are guarded.
+PRIVATE_CHECK: Final = "private-check"
+
 # Kinds whose answer is one of the options, or several.
 WITH_OPTIONS: Final = frozenset({"choice", "multi", "open_choice"})
 # Kinds that are shown and not answered.
