@@ -33,7 +33,10 @@ def raise_flags(*, response: Response, sent: bool, by: Actor, now: datetime) -> 
     """
     assignment = response.assignment
     found = flags.raised(
-        assignment.instrument.parsed, answers.load(json.loads(response.answers)), sent=sent
+        assignment.instrument.parsed,
+        answers.load(json.loads(response.answers)),
+        sent=sent,
+        short=assignment.short,
     )
     worst = escalation.gravest(found)
     if not worst:

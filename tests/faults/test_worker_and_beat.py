@@ -56,6 +56,7 @@ def test_a_beat_that_starts_rings_at_once_so_that_dying_often_does_not_silence_i
         "practice.tasks.send_due",
         "practice.tasks.tell_members",
         "practice.tasks.expire_holds",
+        "practice.tasks.escalate_flags",
         "clients.tasks.seal_audit",
         "clients.tasks.watch_reading",
         "clients.tasks.report_access",
