@@ -1,11 +1,15 @@
 """What somebody answered, as values: how it is kept, and what it is worth."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from intake.rules.definition import Definition, Item
+
+# Written out: an exponent could ask for a number of a million digits.
+_NUMBER: Final = re.compile(r"[-+]?\d{1,20}(\.\d{1,20})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +68,36 @@ def worth(definition: Definition, item: Item, answer: Answered | None) -> Fracti
         return option.value
     weights = [one.value for one in scale.options if one.value is not None]
     return min(weights) + max(weights) - option.value
+
+
+def number(value: object) -> Fraction | None:
+    """A number that was given as one or as plain text; none for all else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, Fraction):
+        return value
+    text = str(value) if isinstance(value, int | float | str) else ""
+    return Fraction(text) if _NUMBER.fullmatch(text) else None
+
+
+def by_weight(definition: Definition, item_id: str, value: object) -> Answered | None:
+    """The answer that a file names: a number is the weight of an option, a text its code.
+
+    None where the item doesn't offer it. Items without options take what stands there.
+    """
+    item = definition.item(item_id)
+    if item is None:
+        return None
+    scale = definition.scale_of(item)
+    if scale is None:
+        return Answered(value)
+    if isinstance(value, list):
+        codes = [one.code for one in scale.options]
+        return Answered(value) if all(one in codes for one in value) else None
+    if isinstance(value, str):
+        if any(one.code == value for one in scale.non_answers if one.fits(item)):
+            return Answered(non=value)
+        return Answered(value) if scale.option(value) else None
+    weight = number(value)
+    found = [one.code for one in scale.options if weight is not None and one.value == weight]
+    return Answered(found[0]) if found else None

@@ -139,8 +139,9 @@ class Subscale:
 
     `method`: their sum; their mean; or pct, 100 x the sum over its greatest possible value.
     `missing`: strict gives none unless all are answered; prorate fills up with the mean of the
-    answered ones from `min_valid` on; zero counts a missing one as 0. `multiply` scales the
-    result. `better` says in which direction a change is wished for, where there is one.
+    answered ones from `min_valid` on (for pct: both sums are those of the answered ones); zero
+    counts a missing one as 0, from `min_valid` on. `multiply` scales the result. `better` says in
+    which direction a change is wished for, where there is one.
     """
 
     id: str
