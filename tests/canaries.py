@@ -7,6 +7,7 @@ once more, by hand, and not asked of the code that the tests are about.
 
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -31,6 +32,7 @@ from clients.models import (
 from clients.rules import access
 from clients.rules.actors import PROOF_LINK, PROOF_SECOND
 from clients.rules.audience import Audience
+from intake.models import Intake, Response
 from practice.models import Answer, Appointment, Attendance, Question
 from practice.views import visit
 from tests import factories as make
@@ -45,6 +47,14 @@ CONTACT = (EMAIL, PHONE)
 BESIDE, GLASS = "beside", "glass"
 # What somebody calls their own passkey.
 DEVICE = "device"
+# What somebody wrote into each kind of form, and what they haven't sent yet.
+CHECK, CYCLE, FIRST, MOODS, OWN, BOTHS, UNSENT = (
+    f"answers{form}" for form in ("check", "cycle", "first", "moods", "own", "boths", "unsent")
+)
+# The note with which a flag was closed, and the name under a consent.
+NOTE, SIGNED = "flagnote", "signed"
+# Of a review, of a case: why it was decided so; and of a person, what they are told of it.
+WHY, TOLD = "why", "told"
 
 # Each case with those who are in it. Iris has the first two, the second is restricted; Theo has
 # the third.
@@ -65,6 +75,10 @@ KNOWS = {
     "gus": "A",
 }
 OPENS = {"iris": "AR", "carl": "AR", "theo": "O", "uma": "AR", "gus": "A"}
+# Whom they counsel, themselves or with another, or behind the glass: all of it but to look on.
+COUNSELS = {"iris": "AR", "carl": "AR", "theo": "O", "gus": "A"}
+# Whose supervisor was told that a flag was left unopened.
+ESCALATED = "RO"
 REACHES = {"sam": "AO", "rita": "AO", "olive": "AO", "nora": "AOR"}
 # Who may open a case that isn't theirs, for an hour, if it isn't restricted.
 MAY_BREAK = ("iris", "carl", "theo", "uma", "una", "olive", "gus")
@@ -75,7 +89,12 @@ def canary(who: str, what: str) -> str:
 
 
 _WHO = "|".join([*CASE_OF, *(case.lower() for case in CASES)])
-_WHAT = "|".join([NAME, EMAIL, REASON, BESIDE, GLASS, DEVICE, *WORDS])
+_WHAT = "|".join(
+    [
+        *(NAME, EMAIL, REASON, BESIDE, GLASS, DEVICE, *WORDS),
+        *(CHECK, CYCLE, FIRST, MOODS, OWN, BOTHS, UNSENT, NOTE, SIGNED, WHY, TOLD),
+    ]
+)
 _FOUND = re.compile(f"zq9({_WHO})9({_WHAT})")
 
 
@@ -87,6 +106,7 @@ class Cast:
     persons: dict[str, Person] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
     appointments: dict[str, Appointment] = field(default_factory=dict)
+    intakes: dict[str, Intake] = field(default_factory=dict)
     attendances: dict[str, Attendance] = field(default_factory=dict)
     clients: dict[str, Client] = field(default_factory=dict)
     # What else addresses name, by what it is and by the case that it belongs to.
@@ -113,13 +133,21 @@ def allowed(caller: str) -> set[Word]:
         if case in KNOWS.get(caller, ""):
             found |= {(who, NAME), (who, REASON)}
         if opens:
-            found |= {(who, words) for words in WORDS}
+            found |= {(who, words) for words in (*WORDS, CYCLE, FIRST, MOODS, OWN, BOTHS, SIGNED)}
+        if case in COUNSELS.get(caller, ""):
+            found |= {(who, CHECK), (who, NOTE)}
+        if caller == "uma" and opens and case in ESCALATED:
+            found.add((who, NOTE))
         if opens or case in REACHES.get(caller, ""):
             found |= {(who, EMAIL), (who, PHONE)}
         if caller == "rita" and case in KNOWS["rita"]:
-            found.add((who, f"words{Audience.STAFF}"))
+            found |= {(who, f"words{Audience.STAFF}"), (who, FIRST)}
+        if caller == "rita" or case in COUNSELS.get(caller, ""):
+            found |= {(who, TOLD)} if case in KNOWS[caller] else set()
     for case in KNOWS.get(caller, ""):
         found.add((case.lower(), BESIDE))
+        if caller == "rita" or case in COUNSELS.get(caller, ""):
+            found.add((case.lower(), WHY))
     return found | _own(caller)
 
 
@@ -130,9 +158,10 @@ def _own(caller: str) -> set[Word]:
     who = caller.rstrip("12")
     if who not in CASE_OF or caller == who:
         return set()
-    found = {(who, what) for what in (NAME, EMAIL, PHONE, DEVICE)}
+    found = {(who, what) for what in (NAME, EMAIL, PHONE, DEVICE, SIGNED, TOLD)}
     if caller.endswith("2"):
-        found.add((who, REASON))
+        found |= {(who, REASON), (who, FIRST), (who, OWN)}
+        found |= {(one, BOTHS) for one in CASES[CASE_OF[who]]}
         found |= {
             (who, f"words{one}") for one in (Audience.PERSON, Audience.COUPLE, Audience.STAFF)
         }
@@ -188,6 +217,7 @@ def populate() -> Cast:
                 audience=audience,
             )
     _care(cast)
+    _forms(cast)
     _browsers(cast)
     _portals(cast)
     _named(cast)
@@ -229,6 +259,86 @@ def _care(cast: Cast) -> None:
         opened_at=now,
         ends_at=now + BreakGlass.LONGEST,
     )
+
+
+# Each form with whether only a clinician sees its answers; each asks for free words, too.
+FORMS = {
+    "private-check": (CHECK, True, "counselor"),
+    "cycle-reflection": (CYCLE, False, "counselor"),
+    "practice-intake": (FIRST, False, "staff"),
+    "phq-9": (MOODS, False, "counselor"),
+    "own": (OWN, False, "person"),
+    "boths": (BOTHS, False, "couple"),
+}
+
+
+def _forms(cast: Cast) -> None:
+    """Everybody has sent a form of each kind, and has begun one; a flag is closed with a note."""
+    iris = cast.members["iris"]
+    forms = {
+        slug: make.instrument(id=slug, title=slug, visibility=audience)
+        for slug, (_, _, audience) in FORMS.items()
+    }
+    open_form = make.instrument()
+    named = cast.named
+    kinds = ("intake", "given", "response", "flag", "open flag", "review", "agreement")
+    named |= {kind: {} for kind in kinds}
+    answered: dict[str, Response] = {}
+    for who, case in CASE_OF.items():
+        person, of_case = cast.persons[who], cast.cases[case]
+        cast.intakes[who] = intake = make.intake(of_case, person)
+        cast.other_words[intake.token] = (who, TOKEN)
+        sent = {}
+        for slug, (what, guarded, _) in FORMS.items():
+            given = make.assignment(intake, forms[slug])
+            words = {"close": "often", "words": canary(who, what)}
+            sent[slug] = make.response(given, words, guarded=guarded)
+        answered[who] = sent["cycle-reflection"]
+        begun = make.assignment(intake, open_form, position=len(FORMS))
+        make.response(begun, {"words": canary(who, UNSENT)}, sent=False)
+        escalated = make.NOW if case in ESCALATED else None
+        flag = make.flag(
+            of_case,
+            person,
+            response=sent["private-check"],
+            closed_by=iris,
+            note=canary(who, NOTE),
+            escalated_at=escalated,
+        )
+        opened = make.flag(of_case, person, kind="self-harm", escalated_at=escalated)
+        agreed = make.agreement(
+            of_case,
+            person,
+            kind="consent",
+            slug="practice-intake",
+            response=sent["practice-intake"],
+            signed_name=canary(who, SIGNED),
+        )
+        if who == LAST_OF[case]:
+            named["intake"][case], named["given"][case] = intake.token, str(begun.pk)
+            named["response"][case] = str(sent["cycle-reflection"].pk)
+            named["flag"][case], named["open flag"][case] = str(flag.pk), str(opened.pk)
+            named["agreement"][case] = str(agreed.pk)
+    _releases(cast, answered)
+    for case, row in cast.cases.items():
+        review = make.review(row)
+        named["review"][case] = str(review.pk)
+        make.review_step(review, by=cast.members["rita"], reason=canary(case.lower(), WHY))
+        for who in CASES[case]:
+            person = cast.persons[who]
+            make.review_step(review, by=iris, person=person, words=canary(who, TOLD))
+    named["instrument"] = {"A": str(open_form.pk)}
+
+
+def _releases(cast: Cast, answered: Mapping[str, Response]) -> None:
+    """Both of each couple agreed to look at it together, and their counselor released it."""
+    for case, whos in CASES.items():
+        for who in whos:
+            make.agreement(cast.cases[case], cast.persons[who])
+        if len(whos) == 2:
+            make.release(
+                cast.cases[case], *(answered[who] for who in whos), by=cast.members["iris"]
+            )
 
 
 def _browsers(cast: Cast) -> None:

@@ -33,6 +33,7 @@ from intake.models import (
     Flag,
     Instrument,
     Intake,
+    Release,
     Response,
     Review,
     ReviewStep,
@@ -707,6 +708,21 @@ def flag(
         closed_at=now if closed_by else None,
         closed_by=closed_by,
         note=note,
+    )
+
+
+def release(
+    case: Case,
+    first: Response,
+    second: Response,
+    *,
+    by: Member,
+    parts: Sequence[str] = ("map",),
+    now: datetime = NOW,
+) -> Release:
+    """What a clinician released to a couple of one round."""
+    return Release.objects.create(
+        case=case, first=first, second=second, parts=list(parts), released_at=now, released_by=by
     )
 
 

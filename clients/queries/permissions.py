@@ -1,6 +1,6 @@
 """Who may do what, read off the code: the routes' doors, the roles' rights, the models' rules."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from inspect import getclosurevars, isfunction
 from typing import Any
@@ -163,8 +163,14 @@ def _kinds_of(model: type[Model]) -> list[Kind]:
         and field.get_internal_type() not in {"BinaryField", "UUIDField"}
     )
     name, whose = str(model._meta.model_name), _whose(model)
+    # A model may say itself whose its rows are, and which of them are somebody else's than most.
+    parts: Mapping[str, Whose] = getattr(model, "PARTS", {})
+    said = [Kind(name, part, None, one, sealed, plain) for part, one in parts.items()]
     if issubclass(model, Item):
-        return [Kind(name, f"for {one}", one, whose, sealed, plain) for one in Audience]
+        by_audience = [Kind(name, f"for {one}", one, whose, sealed, plain) for one in Audience]
+        return by_audience + said
+    if said:
+        return said
     reached = tuple(one for one in sealed if issubclass(model, Person) and one in _REACHED)
     known = Kind(name, "", None, whose, tuple(one for one in sealed if one not in reached), plain)
     return [known, *([Kind(name, _CONTACT, None, whose, reached, ())] if reached else [])]
@@ -181,7 +187,8 @@ def _whose(model: type[Model]) -> Whose:
 
 # How somebody may stand to a row, and what such a column is called.
 _STANDINGS = {
-    "cares for the case": Standing.CARES,
+    "counsels the case": Standing.CARES,
+    "supervises it": Standing.OVERSEES,
     "broke its glass": Standing.GLASS,
     "is named for it": Standing.NAMED,
     "keeps the diary": Standing.DIARY,

@@ -13,7 +13,8 @@ class Standing(StrEnum):
     """How somebody stands to a case, an appointment or a person."""
 
     NOBODY = "nobody"  # has nothing to do with it
-    CARES = "cares"  # counselor, co-counselor or supervisor of the case
+    CARES = "cares"  # counselor or co-counselor of the case
+    OVERSEES = "oversees"  # supervisor of the case
     GLASS = "glass"  # a member who broke the glass, for an hour, reading
     NAMED = "named"  # a member who may know of a restricted case
     DIARY = "diary"  # the member in whose diary the appointment stands
@@ -28,16 +29,31 @@ class Whose(StrEnum):
     CASE = "case"  # the practice's own view of clients: no client ever sees one
     PERSON = "person"  # a person, and what belongs to one: seen by them too
     DIARY = "diary"  # as PERSON, and by whoever keeps the diary that it stands in
+    RECORD = "record"  # of a case's record: seen by whoever reads that, and by no client
+    SIGNED = "signed"  # as RECORD, and by the person who signed it
+    ALONE = "alone"  # for whoever counsels the case, alone
+    PRACTICE = "practice"  # nobody's: every member sees it
 
 
-_OPENS = frozenset({Standing.CARES, Standing.GLASS})
+_COUNSELS = frozenset({Standing.CARES, Standing.GLASS})
+_OPENS = _COUNSELS | {Standing.OVERSEES}
 _OWN = frozenset({Standing.OWN_LINK, Standing.OWN_PROVED})
+# Rows that no right of a role shows: only how somebody stands to them.
+_NARROW = {
+    Whose.RECORD: _OPENS,
+    Whose.SIGNED: _OPENS | _OWN,
+    Whose.ALONE: _COUNSELS,
+}
 
 
 def knows_of(
     whose: Whose, standing: Standing, rights: frozenset[Right], *, restricted: bool
 ) -> bool:
     """Whether somebody may know of such a row: who it is, when they come."""
+    if whose in _NARROW:
+        return standing in _NARROW[whose]
+    if whose is Whose.PRACTICE:
+        return standing not in _OWN | {Standing.PARTNER}
     if standing in _OWN:
         return whose is not Whose.CASE
     if standing is Standing.PARTNER:

@@ -2,12 +2,14 @@
 
 import uuid
 from functools import cached_property
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
 
 from clients.models import Member
 from clients.rules.actors import Actor
+from clients.rules.standing import Whose
 from intake.rules.definition import Definition, parse
 
 
@@ -26,6 +28,8 @@ class Instrument(models.Model):
 
     A trigger holds that: an answer stays with the version to which it was given.
     """
+
+    PARTS: ClassVar = {"": Whose.PRACTICE}
 
     class State(models.TextChoices):
         DRAFT = "draft"

@@ -2,12 +2,14 @@
 
 import uuid
 from datetime import datetime
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
 
 from clients.models import Case, DataKey, Item, ItemQuerySet, Person, SealedText, shown
 from clients.rules.actors import Actor
+from clients.rules.standing import Whose
 from intake.models.instruments import Instrument
 
 
@@ -164,6 +166,7 @@ class Response(Item):
     """
 
     CASE, PERSON = "assignment__intake__case", "assignment__intake__person"
+    PARTS: ClassVar = {"guarded": Whose.ALONE}
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     assignment = models.OneToOneField(Assignment, on_delete=models.PROTECT, related_name="response")
@@ -224,6 +227,8 @@ class AgreementQuerySet(models.QuerySet["Agreement"]):
 
 class Agreement(models.Model):
     """A person agreed to one version of one text at one moment; taken back, it stays on record."""
+
+    PARTS: ClassVar = {"": Whose.SIGNED}
 
     class Kind(models.TextChoices):
         # How what is said alone is kept: before the first private question.

@@ -1,6 +1,7 @@
 """What a clinician released to a couple: which round, and which parts of it."""
 
 import uuid
+from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -8,6 +9,7 @@ from django.db.models import F, Q
 
 from clients.models import Case, Member
 from clients.rules.actors import Actor
+from clients.rules.standing import Whose
 from intake.models.intakes import Response
 
 
@@ -25,6 +27,8 @@ class ReleaseQuerySet(models.QuerySet["Release"]):
 
 class Release(models.Model):
     """The parts of one round of the cycle's questions that a couple may see together."""
+
+    PARTS: ClassVar = {"": Whose.RECORD}
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="releases")

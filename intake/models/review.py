@@ -1,12 +1,14 @@
 """The staff's decision on an intake: one open review of a case at a time, every step on record."""
 
 import uuid
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
 
 from clients.models import Case, DataKey, Member, Person, SealedText, shown
 from clients.rules.actors import Actor
+from clients.rules.standing import Whose
 
 
 class ReviewQuerySet(models.QuerySet["Review"]):
@@ -23,6 +25,8 @@ class ReviewQuerySet(models.QuerySet["Review"]):
 
 class Review(models.Model):
     """An intake that waits for, or has, the practice's decision."""
+
+    PARTS: ClassVar = {"": Whose.CASE}
 
     class Decision(models.TextChoices):
         ACCEPTED = "accepted"

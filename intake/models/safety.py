@@ -1,6 +1,7 @@
 """Safety flags: something in a private answer that a clinician must see alone."""
 
 import uuid
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -15,6 +16,7 @@ from clients.models import (
     shown,
 )
 from clients.rules.actors import Actor
+from clients.rules.standing import Whose
 from intake.models.intakes import Response
 
 
@@ -46,6 +48,8 @@ class FlagQuerySet(models.QuerySet["Flag"]):
 
 class Flag(models.Model):
     """One reason to speak with one person alone. Only a clinician closes it, with a note."""
+
+    PARTS: ClassVar = {"": Whose.ALONE, "escalated": Whose.RECORD}
 
     class Severity(models.TextChoices):
         URGENT = "urgent"
