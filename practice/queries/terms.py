@@ -9,12 +9,12 @@ from django.db.models import Model
 
 from clients.models import DataKey, Member
 from clients.queries.keys import INDEX_KEY
-from practice.models import Consent, Counselor, Practice, Question, ReminderRule, Service
+from practice.models import Consent, Counselor, FormRule, Practice, Question, ReminderRule, Service
 
 Row = TypeVar("Row", bound=Model)
 _Offering = tuple[dict[str, Any], dict[str, Any]]
 
-# Rows as JSON, so that rows of seven tables fit into one. What a client typed isn't among them.
+# Rows as JSON, so that rows of nine tables fit into one. What a client typed isn't among them.
 _TERMS = f"""
 SELECT row_to_json(p), row_to_json(s),
   (SELECT json_agg(json_build_array(row_to_json(c), row_to_json(m)) ORDER BY c.slug)
@@ -28,6 +28,11 @@ SELECT row_to_json(p), row_to_json(s),
      FROM duet_practice_consent t WHERE t.service_id = s.id AND t.withdrawn_at IS NULL),
   (SELECT json_agg(row_to_json(r) ORDER BY r.minutes_before)
      FROM duet_practice_reminderrule r WHERE r.service_id = s.id OR r.service_id IS NULL),
+  (SELECT json_agg(json_build_array(row_to_json(f), i.id) ORDER BY f.position, f.slug)
+     FROM duet_practice_formrule f
+     LEFT JOIN duet_intake_instrument i ON i.slug = f.slug AND i.state = 'published'
+    WHERE (f.service_id = s.id OR f.service_id IS NULL) AND f.active
+      AND f."when" = 'before_first'),
   {INDEX_KEY}
   FROM duet_practice_practice p
   LEFT JOIN duet_practice_service s ON """  # noqa: S608 - fixed texts only
@@ -46,6 +51,8 @@ class Terms:
     questions: tuple[Question, ...]
     consents: tuple[Consent, ...]
     reminders: tuple[ReminderRule, ...]
+    # What comes before a first session, each with the version that is published now, if one is.
+    forms: tuple[tuple[FormRule, UUID | None], ...]
     index_key: DataKey | None
 
     def counselor(self, slug: str) -> Counselor | None:
@@ -98,7 +105,10 @@ def _load(statement: str, asked: str | UUID) -> tuple[Practice | None, Terms | N
         questions=tuple(from_json(Question, one) for one in row[3] or ()),
         consents=tuple(from_json(Consent, one) for one in row[4] or ()),
         reminders=tuple(from_json(ReminderRule, one) for one in row[5] or ()),
-        index_key=from_json(DataKey, row[6]) if row[6] else None,
+        forms=tuple(
+            (from_json(FormRule, rule), UUID(pk) if pk else None) for rule, pk in row[6] or ()
+        ),
+        index_key=from_json(DataKey, row[7]) if row[7] else None,
     )
 
 

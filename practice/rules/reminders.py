@@ -86,6 +86,19 @@ def before_quiet_hours(moment: datetime, quiet: Quiet | None, zone: str) -> date
     return moment
 
 
+def after_quiet_hours(moment: datetime, quiet: Quiet | None, zone: str) -> datetime:
+    """`moment`, or if it falls in quiet hours, the minute in which these are over."""
+    if quiet is None or not in_quiet_hours(moment, quiet, zone):
+        return moment
+    end = _checked(quiet)[1] % wall.DAY
+    local = moment.astimezone(wall.zone_info(zone))
+    ends_on = local.date()
+    if local.hour * 60 + local.minute >= end:
+        ends_on += timedelta(days=1)
+    # Where the clocks go back over the end it comes twice, and the first one may be past.
+    return max(wall.instant(wall.first_minute(ends_on, end, zone)), moment)
+
+
 def _began(moment: datetime, start: int, zone: str) -> datetime:
     """When the quiet hours in which `moment` lies began, on the person's own clock."""
     local = moment.astimezone(wall.zone_info(zone))
