@@ -18,11 +18,10 @@ from intake.actions import reviewing, safety
 from intake.models import Agreement, Assignment, Intake, Response
 from intake.queries import taking
 from intake.rules import conditions, flags, given, pages, scoring, signing, wording
-from intake.rules.answers import Answered, is_answered
-from intake.rules.definition import SHOWN_ONLY, Definition, Item
+from intake.rules.answers import Answered
+from intake.rules.definition import PRIVATE_CHECK, SHOWN_ONLY, Definition, Item
 from intake.rules.taking import (
     POLICY_VERSION,
-    PRIVATE_CHECK,
     SHARE_ITEM,
     SHARED,
     spoken,
@@ -128,7 +127,11 @@ def save(
         response.save(update_fields=["answers", "revision", "saved_at"])
         _on_record("response.saved", response, by, now, {"answers": len(changed)})
         safety.raise_flags(response=response, sent=False, by=by, now=now)
-    raised = [one for one in flags.raised(definition, stored, sent=False) if one.shows_help]
+    raised = [
+        one
+        for one in flags.raised(definition, stored, sent=False, short=assignment.short)
+        if one.shows_help
+    ]
     helps = tuple(dict.fromkeys(one.item for one in raised if one.item in put))
     return Saved(response.revision, helps=helps)
 
@@ -144,19 +147,24 @@ def send(*, assignment: Assignment, signed_name: str = "", by: Actor, now: datet
     _lock(assignment, by, now)
     definition = assignment.instrument.parsed
     response = _begun(assignment, spoken(definition, assignment.intake.person.language), by, now)
+    signed_name = signed_name.strip()
     kept = _complete(assignment, taking.answers_of(response), signed_name)
     scores = scoring.score(definition, kept, short=assignment.short)
     response.answers = signing.written(kept)
     response.content_hash = signing.content_hash(
-        assignment.instrument.content_hash, response.answers
+        bytes(assignment.instrument.content_hash), response.answers
     )
     response.scores = json.dumps(
         {name: None if one is None else str(one) for name, one in scores.items()}
     )
     response.scored_by = scoring.ENGINE
+    # In which language they read it at last: in this one they agreed.
+    response.language = spoken(definition, assignment.intake.person.language)
     response.sent_at = response.saved_at = now
     response.save(
-        update_fields=["answers", "content_hash", "scores", "scored_by", "sent_at", "saved_at"]
+        update_fields=[
+            *("answers", "content_hash", "scores", "scored_by", "language", "sent_at", "saved_at")
+        ]
     )
     assignment.state, assignment.closed_at = Assignment.State.SENT, now
     assignment.save(update_fields=["state", "closed_at"])
@@ -269,7 +277,7 @@ def _agreed_in(
     """What a form's consents become; whoever leaves out sharing this time takes it back."""
     intake = response.assignment.intake
     for item in definition.items:
-        agreed = item.id in answers and answers[item.id].value is True
+        agreed = item.id in answers and answers[item.id].value in (True, "yes")
         shares = item.id == SHARE_ITEM
         if shares and not agreed:
             _take_back(intake.case, intake.person, by, now)
@@ -281,13 +289,20 @@ def _agreed_in(
             kind=Agreement.Kind.SHARE if shares else Agreement.Kind.CONSENT,
             slug=SHARED if shares else f"{definition.id}.{item.id}"[:100],
             version=item.version or definition.version,
-            text=wording.text(definition, f"items.{item.id}", response.language),
+            text=_read_words(definition, item, response.language),
             language=response.language,
             response=response,
             signed_name=signed_name or None,
             given_at=now,
         )
         _agree(row, by, now)
+
+
+def _read_words(definition: Definition, item: Item, language: str) -> str:
+    """What stood beside the box, with what explains it."""
+    keys = (f"items.{item.id}", f"items.{item.id}.help")
+    words = (wording.text(definition, key, language) for key in keys)
+    return "\n".join(one for one in words if one)
 
 
 def _agreement_on_record(verb: str, row: Agreement, by: Actor, now: datetime) -> None:
@@ -396,13 +411,12 @@ def _complete(
     definition = assignment.instrument.parsed
     found = pages.pages(definition, answers, short=assignment.short)
     missing = [(page.number, item.id) for page, item in pages.missing(found, answers)]
-    shown = _shown(assignment, answers)
-    kept = {name: one for name, one in answers.items() if name in shown and is_answered(one)}
+    kept = conditions.given(definition, answers, short=assignment.short)
     unsigned = pages.to_sign(definition) and not signed_name
     if missing or unsigned or not kept:
         raise Incomplete(missing, unsigned=unsigned, empty=not kept)
-    for item in definition.items:
-        if item.kind in pages.AT_THE_END and item.id in shown:
+    for item in conditions.asked(definition, answers, short=assignment.short):
+        if item.kind in pages.AT_THE_END:
             kept[item.id] = Answered(signed_name)
     return kept
 

@@ -10,7 +10,8 @@ from django.db.models import Q
 from clients.rules.actors import Actor
 from intake.models import Agreement, Assignment, CasePolicy, Intake, Response, ReviewStep
 from intake.rules.answers import Answered, load
-from intake.rules.taking import POLICY_VERSION, PRIVATE_CHECK
+from intake.rules.definition import PRIVATE_CHECK
+from intake.rules.taking import POLICY_VERSION
 
 
 def by_link(token_hash: bytes, now: datetime) -> Intake | None:

@@ -49,7 +49,8 @@ def read(
     consent that isn't plainly given (`consent`).
     """
     values = [sent] if isinstance(sent, str) else list(sent or ())
-    values = [one for one in values if one != ""]
+    # White space alone says nothing.
+    values = [one for one in values if one.strip()]
     if not values:
         return Answered([] if item.kind == "multi" else None)
     scale = definition.scale_of(item)
@@ -84,7 +85,7 @@ def _value(item: Item, scale: Scale | None, value: str, today: date) -> Any:
         case "date" | "date_time" | "time":
             return _moment(item, value, today)
         case "long_text":
-            return _text(value, item.max_length or LONGEST_TEXT)
+            return _text(value, limit_of(item))
         case "url":
             text = _line(item, value)
             if not _ADDRESS.fullmatch(text):
@@ -125,7 +126,7 @@ def _several(item: Item, scale: Scale | None, values: Sequence[str]) -> Answered
 
 
 def _line(item: Item, value: str) -> str:
-    text = _text(value.strip(), item.max_length or LONGEST_LINE)
+    text = _text(value.strip(), limit_of(item))
     if _LINES.search(text):
         raise Wrong("line_break")
     return text
@@ -183,3 +184,24 @@ def _moment(item: Item, value: str, today: date) -> str:
     if item.past and on > today:
         raise Wrong("future")
     return value
+
+
+def write(answer: Answered | None) -> list[str]:
+    """An answer as a form sends it: what `read` reads."""
+    if answer is None or (not answer.non and answer.value is None):
+        return []
+    if answer.non:
+        return [NON + answer.non]
+    if isinstance(answer.value, bool):
+        return [YES if answer.value else NO]
+    return [str(one) for one in answer.value] if isinstance(answer.value, list) else [answer.value]
+
+
+def limit_of(item: Item) -> int:
+    """How many characters an answer in words may have."""
+    return item.max_length or (LONGEST_TEXT if item.kind == "long_text" else LONGEST_LINE)
+
+
+def day(iso: str) -> date:
+    """The day of a date that was read before."""
+    return date.fromisoformat(iso)

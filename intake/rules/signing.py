@@ -13,4 +13,4 @@ def written(answers: Answers) -> str:
 
 def content_hash(instrument: bytes, answers: str) -> bytes:
     """The hash of what was sent: over the instrument's own, and the answers as they are stored."""
-    return hashlib.sha256(bytes(instrument) + answers.encode()).digest()
+    return hashlib.sha256(instrument + answers.encode()).digest()

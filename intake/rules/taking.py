@@ -5,8 +5,6 @@ from typing import Final
 from intake.rules.answers import Answered
 from intake.rules.definition import Definition, Item
 
-# The slug of the form that comes first and alone: is it safe to ask, and to meet together?
-PRIVATE_CHECK: Final = "private-check"
 # Of the words on how what is said alone is kept. Raised when they change: then all accept anew.
 POLICY_VERSION: Final = "1"
 # Under this slug it is kept that the counselor may show a summary to both.
@@ -17,10 +15,7 @@ SHARE_ITEM: Final = "share"
 
 def stops(item: Item, answer: Answered) -> bool:
     """Whether the form ends here for now: not alone, or not sure to be."""
-    if not item.stop_unless:
-        return False
-    said = {True: "yes", False: "no"}.get(answer.value, answer.value)
-    return bool(answer.non) or said != item.stop_unless
+    return bool(item.stop_unless) and (bool(answer.non) or answer.value != item.stop_unless)
 
 
 def spoken(definition: Definition, language: str) -> str:
