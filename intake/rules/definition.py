@@ -4,6 +4,8 @@ A definition is data (YAML or FHIR); this is the form in which the rules read it
 against its schema before (`intake.rules.schema`); nothing found in it is ever executed.
 """
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -324,6 +326,12 @@ def parse(raw: Mapping[str, Any]) -> Definition:
         code=_code(raw.get("code")),
         translations=raw.get("translations", {}),
     )
+
+
+def content_hash(raw: Mapping[str, Any]) -> bytes:
+    """The hash of a definition in its plain form, whatever the order of its names."""
+    told = json.dumps(raw, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(told.encode()).digest()
 
 
 def exact(number: Any) -> Fraction:
