@@ -1,0 +1,71 @@
+"""A stolen dump holds nothing of what anybody answered, or of what was written about it."""
+
+import pytest
+from django.apps import apps
+from django.db import connection
+from django.utils import timezone
+
+from intake.models import Flag, Response, ReviewStep
+from tests import canaries
+from tests import factories as make
+from tests.canaries import Cast
+
+pytestmark = pytest.mark.django_db
+
+PLANTED = {
+    *(canaries.CHECK, canaries.CYCLE, canaries.FIRST, canaries.MOODS, canaries.OWN),
+    *(canaries.BOTHS, canaries.UNSENT, canaries.NOTE, canaries.SIGNED, canaries.WHY),
+    canaries.TOLD,
+}
+
+
+@pytest.fixture
+def cast(monkeypatch: pytest.MonkeyPatch) -> Cast:
+    monkeypatch.setattr(timezone, "now", lambda: make.NOW)
+    return canaries.populate()
+
+
+def as_text(value: object) -> str:
+    return bytes(value).decode("latin-1") if isinstance(value, bytes | memoryview) else str(value)
+
+
+def in_tables() -> str:
+    """Every row of every table of ours as PostgreSQL writes it, and its bytes as text."""
+    found: list[str] = []
+    for model in apps.get_models():
+        if not model._meta.app_label.startswith("duet_"):
+            continue
+        table = model._meta.db_table
+        with connection.cursor() as cursor:
+            cursor.execute(f'SELECT one.*, one::text FROM "{table}" AS one')
+            for values in cursor.fetchall():
+                found += map(as_text, values)
+    return "\n".join(found)
+
+
+def test_the_tables_hold_no_word_of_anybody(cast: Cast) -> None:
+    text = in_tables()
+    assert "private-check" in text, "the rows are read at all"
+    assert {word for word in cast.found_in(text) if word[1] in PLANTED} == set()
+    assert [who for who, one in cast.intakes.items() if one.token in text] == []
+
+
+def test_with_the_keys_each_word_is_there(cast: Cast) -> None:
+    """The control: what was planted is what the application reads back."""
+    opened = [one.answers for one in Response.objects.all()]
+    opened += [str(one.note) for one in Flag.objects.all()]
+    opened += [f"{one.reason} {one.words}" for one in ReviewStep.objects.all()]
+    opened += [
+        str(one.signed_name) for person in cast.persons.values() for one in person.agreements.all()
+    ]
+    found = cast.found_in("\n".join(opened))
+    assert {what for _, what in found} >= PLANTED
+
+
+def test_the_same_look_finds_what_lies_open(cast: Cast) -> None:
+    in_bytes, in_words = canaries.canary("ana", canaries.CHECK), canaries.canary("a", canaries.WHY)
+    with connection.cursor() as cursor:
+        note = "UPDATE duet_intake_flag SET note = %s WHERE note IS NOT NULL"
+        cursor.execute(note, [in_bytes.encode()])
+        cursor.execute("UPDATE duet_intake_agreement SET text = %s", [in_words])
+    assert {("ana", canaries.CHECK), ("a", canaries.WHY)} <= cast.found_in(in_tables())
