@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path, register_converter
 
-from intake.views import filling, taking
+from intake.views import change, cycle, filling, taking
 
 app_name = "intake"
 
@@ -22,6 +22,10 @@ class TokenConverter:
 register_converter(TokenConverter, "intake_token")
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("desk/cases/<uuid:pk>/cycle/", cycle.cycle, name="cycle"),
+    path("desk/cases/<uuid:pk>/cycle/release/", cycle.release, name="cycle-release"),
+    path("desk/cases/<uuid:pk>/cycle/withdraw/", cycle.withdraw, name="cycle-withdraw"),
+    path("desk/cases/<uuid:pk>/change/", change.change, name="change"),
     # After a POST the token leaves the address: the session remembers whose forms they are.
     path("i/", taking.mine, name="mine"),
     path("i/policy/", taking.policy, name="policy"),

@@ -6,6 +6,7 @@ from django import template
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from intake.rules.picture import Theme
 from intake.rules.scoring import half_up
 
 register = template.Library()
@@ -89,7 +90,7 @@ def intensity_words(label: str | None) -> str:
 @register.filter
 def unsaid_words(code: str) -> str:
     """An answer that isn't on the scale: for the clinician, never for the partner."""
-    return {"skip": _("rather not say"), "unknown": _("doesn't know")}.get(code, code or NOTHING)
+    return {"skip": _("not said"), "unknown": _("not known")}.get(code, code or NOTHING)
 
 
 @register.filter
@@ -114,3 +115,15 @@ def category_words(category: str | None) -> str:
         "deteriorated": _("deteriorated"),
         "about_the_same": _("about the same"),
     }.get(category or "", category or "")
+
+
+@register.filter
+def own_said(theme: Theme) -> str:
+    """What somebody says of themselves: a step of the scale, or that they didn't."""
+    return str(theme.own) if theme.own is not None else unsaid_words(theme.unsaid)
+
+
+@register.filter
+def guessed(theme: Theme) -> str:
+    """What the other thinks it is for them: a step of the scale, or that they didn't say."""
+    return str(theme.guess) if theme.guess is not None else unsaid_words(theme.unguessed)
