@@ -274,9 +274,10 @@ def _agreed_in(
     by: Actor,
     now: datetime,
 ) -> None:
-    """What a form's consents become; whoever leaves out sharing this time takes it back."""
-    intake = response.assignment.intake
-    for item in definition.items:
+    """What a form's consents become. To be asked again about sharing, and not agree, ends it."""
+    assignment = response.assignment
+    intake = assignment.intake
+    for item in conditions.asked(definition, answers, short=assignment.short):
         agreed = item.id in answers and answers[item.id].value in (True, "yes")
         shares = item.id == SHARE_ITEM
         if shares and not agreed:

@@ -214,7 +214,7 @@ class PageForm(fields.Strict):
                 help=self.texts.get(f"items.{item.id}.help", ""),
                 name=name,
                 sent=sent,
-                errors=list(self.errors.get(name, ())) if self.is_bound else (),
+                errors=[str(one) for one in self.errors.get(name, [])],
                 choices=list(self._choices(item, sent)),
                 elsewhere=(elsewhere or {}).get(item.id),
                 limit=given.limit_of(item),

@@ -1,6 +1,7 @@
 // Keeps what is answered a moment after it was, so that a lost connection or a closed tab loses nothing. Nothing is
 // stored in the browser. Without this module the page's own buttons keep it. Markup: intake/page.html.
 const PAUSE = 800; // ms after the last key
+const LONGEST = 4000; // ms that Next waits for what is on its way
 const AGAIN = [2000, 5000, 10000, 30000]; // ms until the next try
 
 const watch = (form) => {
@@ -8,7 +9,8 @@ const watch = (form) => {
   const help = form.querySelector("[data-help]");
   let timer = 0;
   let tries = 0;
-  let going = false; // one at a time: the next one carries the revision of this one
+  let going = null; // one at a time: the next one carries the revision of this one
+  let unanswered = null;
   let changed = false;
   let ended = false;
 
@@ -38,49 +40,69 @@ const watch = (form) => {
     say(told.closed ? "closed" : told.conflicts?.length ? "elsewhere" : "wrong");
   };
 
+  const send = async () => {
+    // After a lost answer the same is sent again: it may have arrived, and then it changes nothing.
+    unanswered ??= new URLSearchParams(new FormData(form)).toString();
+    const answer = await fetch(form.dataset.autosave, {
+      method: "POST",
+      headers: { Accept: "application/json", "Content-Type": "application/x-www-form-urlencoded" },
+      body: unanswered,
+      redirect: "error",
+    });
+    if (answer.status >= 500 || answer.status === 429) throw new Error("again");
+    unanswered = null;
+    tries = 0;
+    if (answer.headers.get("Content-Type")?.startsWith("application/json")) take(answer.status, await answer.json());
+    else {
+      ended = answer.status === 404 || answer.status === 403;
+      say(ended ? "over" : "wrong");
+    }
+  };
+
   const save = async () => {
-    if (going || ended) return;
-    going = true;
-    changed = false;
+    changed &&= unanswered !== null;
     try {
-      const answer = await fetch(form.dataset.autosave, {
-        method: "POST",
-        headers: { Accept: "application/json" },
-        body: new URLSearchParams(new FormData(form)),
-        redirect: "error",
-      });
-      if (answer.status === 404 || answer.status === 403) {
-        ended = true;
-        say("over");
-      } else if (answer.status >= 500 || answer.status === 429) throw new Error("again");
-      else if (answer.headers.get("Content-Type")?.startsWith("application/json")) {
-        tries = 0;
-        take(answer.status, await answer.json());
-      } else say("wrong");
+      await send();
     } catch {
       say("notYet");
       changed = true;
     }
-    going = false;
+    going = null;
     if (changed && !ended) plan(AGAIN[Math.min(tries++, AGAIN.length - 1)]);
+  };
+
+  const start = () => {
+    if (!ended) going ??= save();
+    return going;
   };
 
   const plan = (pause) => {
     clearTimeout(timer);
-    timer = setTimeout(save, pause);
+    timer = setTimeout(start, pause);
   };
 
   form.addEventListener("input", (event) => {
     changed = true;
     say("");
-    if (!going) plan(event.target.matches("textarea, input:not([type=radio], [type=checkbox])") ? PAUSE : 0);
+    const typed = event.target.matches("textarea, input:not([type=radio], [type=checkbox])");
+    if (!going && !unanswered) plan(typed ? PAUSE : 0);
   });
-  // What is sent now is the page itself: nothing of before may come after it.
-  form.addEventListener("submit", () => {
-    ended = true;
+  // The page itself goes after what is on its way, or it would seem to come from elsewhere.
+  form.addEventListener("submit", async (event) => {
     clearTimeout(timer);
+    if (!going && !unanswered) {
+      ended = true;
+      return;
+    }
+    event.preventDefault();
+    changed = false;
+    await Promise.race([start(), new Promise((done) => setTimeout(done, LONGEST))]);
+    clearTimeout(timer);
+    ended = true;
+    going = unanswered = null;
+    form.requestSubmit(event.submitter);
   });
-  addEventListener("online", () => changed && plan(0));
+  addEventListener("online", () => (changed || unanswered) && plan(0));
   // A page that Back brings up again may be older than what is kept.
   addEventListener("pageshow", (event) => event.persisted && location.reload());
 };
