@@ -138,6 +138,31 @@ def reopen(*, case: Case, in_care: bool, by: Actor, now: datetime) -> Case:
     return case
 
 
+@transaction.atomic
+def take_on(*, case: Case, by: Actor, now: datetime) -> Case:
+    """Work with those of an enquiry from now on; any other case stays as it is.
+
+    Refuses (NotPermitted) who neither reviews nor counsels them, or may not know of it.
+    """
+    case = _locked(case, by)
+    permissions.check_reviews(by, counsels=care.counsels(by, case))
+    if case.state == Case.State.ENQUIRY:
+        _set_state(case, Case.State.ACTIVE, None)
+        _record("case.taken_on", case, by, now)
+    return case
+
+
+@transaction.atomic
+def turn_away(*, case: Case, by: Actor, now: datetime) -> Case:
+    """Close an enquiry that comes to nothing; a case in care stays open. Refuses as `take_on`."""
+    case = _locked(case, by)
+    permissions.check_reviews(by, counsels=care.counsels(by, case))
+    if case.state == Case.State.ENQUIRY:
+        _set_state(case, Case.State.CLOSED, now)
+        _record("case.closed", case, by, now)
+    return case
+
+
 def _set_state(case: Case, state: Case.State, closed_at: datetime | None) -> None:
     case.state, case.closed_at = state, closed_at
     case.save(update_fields=["state", "closed_at"])

@@ -11,8 +11,10 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import Final
 from uuid import UUID
 
-# The verbs of lists: the diary, the caseload, the access report itself, what clients ask.
-LISTS: Final = frozenset({"diary.read", "caseload.read", "access.read", "request.read"})
+# The verbs of lists: the diary, the caseload, the access report itself, what clients ask, intakes.
+LISTS: Final = frozenset(
+    {"diary.read", "caseload.read", "access.read", "request.read", "queue.read"}
+)
 
 HOUR: Final = timedelta(hours=1)
 # Distinct persons whom somebody doesn't care for. A front desk that opens both of everybody who

@@ -172,6 +172,27 @@ def waitlist(
     )
 
 
+@transaction.atomic
+def resume(*, review: Review, within_hours: int, by: Actor, now: datetime) -> Review:
+    """Take up again what was put on the waiting list: a review of its own, which is returned.
+
+    Refuses (NotPermitted) who may not review, (NotAllowed) what was decided in another way, or
+    was taken up already.
+    """
+    # The case first: a booking that opens a review at this moment waits, or has done it.
+    case = Case.objects.select_for_update(no_key=True).get(pk=review.case_id)
+    row = _seen(review, by)
+    policy.check_resumable(
+        waitlisted=row.decision == Decision.WAITLISTED,
+        closed=case.state == Case.State.CLOSED,
+        is_last=not Review.objects.filter(case=case, opened_at__gt=row.opened_at).exists(),
+    )
+    due_at = now + timedelta(hours=within_hours)
+    again = open_review(case=case, due_at=due_at, within_hours=within_hours, by=by, now=now)
+    _step(again, Kind.REOPENED, by, now)
+    return again
+
+
 def _decided(
     review: Review,
     decision: Review.Decision,
@@ -206,7 +227,17 @@ def _cleaned(words: str) -> str:
 def _locked(review: Review, by: Actor) -> Review:
     """The review as it stands now, locked, while it is open.
 
-    Refuses (NotPermitted) who may not know of the case or not review, (NotAllowed) a decided one.
+    Refuses as `_seen` does, (NotAllowed) a decided one.
+    """
+    row = _seen(review, by)
+    policy.check_open(decided=row.decided_at is not None)
+    return row
+
+
+def _seen(review: Review, by: Actor) -> Review:
+    """The review as it stands now, locked.
+
+    Refuses (NotPermitted) who may not know of the case, or not review.
     """
     found = Review.objects.visible_to(by.without_glass()).filter(pk=review.pk)
     row = (
@@ -217,7 +248,6 @@ def _locked(review: Review, by: Actor) -> Review:
     if row is None:
         raise NotPermitted
     permissions.check_reviews(by, counsels=care.counsels(by, row.case))
-    policy.check_open(decided=row.decided_at is not None)
     return row
 
 

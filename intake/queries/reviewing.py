@@ -1,4 +1,4 @@
-"""How far an intake has come in, what was done about it, and what a client is told."""
+"""How far an intake has come in, and what was done about it."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -74,21 +74,4 @@ def steps(actor: Actor, case: Case) -> list[ReviewStep]:
         found.select_related(
             "by", "person__key", "review__case__couple__key", "review__case__person__key"
         ).order_by("-at", "-pk")[:50]
-    )
-
-
-def words_for(case_id: UUID, person_id: UUID) -> ReviewStep | None:
-    """What this person is told at last: what is still asked of them, or to whom else to turn.
-
-    Asked words hold until the review goes on; those with a decision stay. One statement.
-    """
-    theirs = Q(person__isnull=True) | Q(person=person_id)
-    asked = Q(kind=ReviewStep.Kind.ASKED, review__decided_at__isnull=True)
-    decided = Q(kind__in=[ReviewStep.Kind.DECLINED, ReviewStep.Kind.WAITLISTED])
-    found = ReviewStep.objects.filter(theirs & (asked | decided), review__case=case_id)
-    return (
-        found.exclude(words=None)
-        .select_related("person__key", "review__case__couple__key", "review__case__person__key")
-        .order_by("-at", "-pk")
-        .first()
     )

@@ -10,7 +10,7 @@ from clients.models import CareRelation, Case, Member, Notice, Person, SafeConta
 from clients.queries import care
 from clients.rules import actors
 from clients.rules.actors import Actor
-from intake.models import Flag
+from intake.models import Flag, Response
 from intake.rules import escalation
 
 
@@ -60,18 +60,24 @@ def told(flags: Iterable[Flag], kind: str) -> set[tuple[UUID, UUID]]:
 
 
 def flag(actor: Actor, pk: UUID) -> Flag | None:
-    """One flag with its person, case and answers' form; None where it isn't theirs to see."""
+    """One flag with its person and case, or None where it isn't theirs to see; one statement."""
     found = Flag.objects.visible_to(actor).filter(pk=pk)
     return found.select_related(
         "case__counselor",
         "case__couple__key",
         "case__person__key",
         "person__key",
-        "response__assignment__instrument",
-        "response__assignment__intake__person__key",
         "seen_by",
         "closed_by",
     ).first()
+
+
+def response_of(actor: Actor, found: Flag) -> Response | None:
+    """What raised the flag, for who may read it; one statement."""
+    if found.response_id is None:
+        return None
+    rows = Response.objects.visible_to(actor).filter(pk=found.response_id)
+    return rows.select_related("assignment__instrument", "assignment__intake__person__key").first()
 
 
 def open_flags(actor: Actor, case: Case) -> list[Flag]:

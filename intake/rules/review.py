@@ -92,6 +92,12 @@ def check_releasable(*, claimed_by: UUID | None, by: UUID | None) -> None:
         raise NotAllowed("not_claimed")
 
 
+def check_resumable(*, waitlisted: bool, closed: bool, is_last: bool) -> None:
+    """Refuses (NotAllowed) what isn't on the waiting list any more."""
+    if not waitlisted or closed or not is_last:
+        raise NotAllowed("not_on_list")
+
+
 def check_words(text: str) -> None:
     """Refuses (NotAllowed) words that say too little, or too much to read."""
     if sum(one.isalnum() for one in text) < LEAST_WORDS:

@@ -9,6 +9,7 @@ from uuid import UUID
 from clients.actions import audit
 from clients.models import Case, Person
 from clients.rules.actors import Actor
+from intake.models import Flag, Response, Review
 from practice.models import Answer, Appointment, Attendance
 
 # A line in a list; a page of its own; the form of a booking for somebody known.
@@ -24,6 +25,11 @@ IN_SEARCH: Final = "search.read"
 IN_REPORT: Final = "access.read"
 # A line in the list of what clients ask about their record.
 IN_REQUESTS: Final = "request.read"
+# A line in the queue of intakes; the page of a review, with how many of their answers.
+IN_QUEUE: Final = "queue.read"
+ON_REVIEW: Final = "review.read"
+# The page of a flag. A copy of the record names the verb, and is read at home: it says no more.
+ON_FLAG: Final = "answers.read"
 # The page from which a client is given a code.
 ON_CODE: Final = "code.read"
 
@@ -106,3 +112,41 @@ def in_requests(*, persons: Iterable[UUID], by: Actor, now: datetime) -> None:
 def on_code(*, person: Person, by: Actor, now: datetime) -> None:
     """The page was shown from which this person is given a code. One statement."""
     audit.record_reads(verb=ON_CODE, persons=[(person.pk, None)], by=by, now=now)
+
+
+def in_queue(*, persons: Iterable[tuple[UUID, UUID]], by: Actor, now: datetime) -> None:
+    """These persons, each with their case, stood in the queue of intakes. One statement."""
+    audit.record_reads(verb=IN_QUEUE, persons=persons, by=by, now=now)
+
+
+def on_review(
+    *,
+    review: Review,
+    persons: Iterable[Person],
+    responses: Iterable[Response] = (),
+    by: Actor,
+    now: datetime,
+) -> None:
+    """The page of a review was shown, with these answers. One statement."""
+    sent = Counter(one.assignment.intake.person_id for one in responses)
+    shown = list(persons)
+    audit.record_reads(
+        verb=ON_REVIEW,
+        persons=[(one.pk, review.case_id) for one in shown],
+        subject=("review", review.pk),
+        details={one.pk: {"forms": sent[one.pk]} for one in shown},
+        by=by,
+        now=now,
+    )
+
+
+def on_flag(*, flag: Flag, with_answers: bool, by: Actor, now: datetime) -> None:
+    """The page of a flag was shown, with what raised it or without. One statement."""
+    audit.record_reads(
+        verb=ON_FLAG,
+        persons=[(flag.person_id, flag.case_id)],
+        subject=("flag", flag.pk),
+        details={flag.person_id: {"answers": with_answers}},
+        by=by,
+        now=now,
+    )

@@ -17,6 +17,7 @@ from clients.models import Case
 from clients.queries import care
 from clients.rules.actors import COUNSELOR, SUPERVISOR, Actor
 from clients.rules.permissions import Right, can, can_restrict, can_see_contact
+from intake.queries import reviewing, safety
 from practice.actions import reads
 from practice.forms.cases import Search
 from practice.queries import caseload, diary
@@ -159,6 +160,9 @@ def _case_page(request: MemberRequest, found: Case, now: datetime) -> HttpRespon
         "has_answers": bool(answers),
         "may": allowed(actor, found, is_open=is_open),
         "glass": glass_of(actor, found.pk, now),
+        "flags": safety.open_flags(actor, found),
+        "review": reviewing.of_case(actor, found),
+        "steps": reviewing.steps(actor, found) if is_open or can(actor, Right.REVIEW) else [],
         "coming": rows_of(sessions.coming),
         "past": rows_of(sessions.past),
         "more_past": sessions.more_past,

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from clients import doors
 from clients.actions import notices as acts
 from clients.doors import MemberRequest
-from clients.queries import notices, reading
+from clients.queries import care, notices, reading
 from clients.queries.notices import Told
 from clients.rules.actors import Actor
 from clients.rules.permissions import Right, can
@@ -30,11 +30,19 @@ class Line:
 
 
 def lines(actor: Actor) -> list[Line]:
-    """What this member has not taken note of yet; one statement."""
+    """What this member has not taken note of yet; one statement, and one for some kinds."""
     return [Line(one.id, one.kind, one.made_at, _url(one, actor)) for one in notices.unseen(actor)]
 
 
 def _url(told: Told, actor: Actor) -> str:
+    if told.kind == "needs_clinician":
+        # Of a restricted case admins are told who can neither open it nor give it somebody.
+        knows = care.knows_of(actor, told.subject_id)
+        return reverse("practice:desk-care", args=[told.subject_id]) if knows else ""
+    if told.subject_kind == "flag":
+        return reverse("practice:desk-flag", args=[told.subject_id])
+    if told.subject_kind == "review":
+        return reverse("practice:desk-review", args=[told.subject_id])
     if told.case_id:
         return reverse("practice:desk-case", args=[told.case_id])
     if told.kind == "data_request":
