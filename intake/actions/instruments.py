@@ -14,6 +14,7 @@ from intake.models import Instrument
 from intake.queries import instruments
 from intake.rules import schema, soundness, wording
 from intake.rules.definition import Definition, content_hash, parse
+from intake.rules.fhir import reading
 from intake.rules.source import Fault
 
 # Words of our own, or words that may be used by anybody as long as the notice stands with them.
@@ -124,7 +125,8 @@ def publish(*, instrument: Instrument, by: Actor, now: datetime) -> Instrument:
 
     A version that was retired can come back. Refuses (NotPermitted) without the right, (NotADraft)
     the published one, (Wordless) one whose words are missing, (NotAttested) words of somebody else
-    without a person's word that the practice may use them.
+    without a person's word that the practice may use them, (DefinitionRefused) one from a FHIR file
+    in which only an expression says what is asked.
     """
     permissions.check(by, Right.MANAGE_PRACTICE)
     rows = _lock(instrument.slug)
@@ -136,6 +138,8 @@ def publish(*, instrument: Instrument, by: Actor, now: datetime) -> Instrument:
         raise Wordless(missing)
     if definition.licence.basis not in _FREE and row.attested_at is None:
         raise NotAttested
+    if row.fhir and (hindrances := reading.hindrances(row.fhir)):
+        raise DefinitionRefused(*hindrances)
     for former in rows:
         if former.state == Instrument.State.PUBLISHED:
             _retire(former, by, now)

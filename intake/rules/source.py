@@ -79,25 +79,26 @@ class Source:
         return self.lines.get(path, 0)
 
 
-def load(text: str | bytes) -> Source:
+def load(
+    text: str | bytes, *, largest: int = LARGEST, most_values: int = MOST_VALUES, lines: bool = True
+) -> Source:
     """The values of a file, and their lines. What starts with a brace or bracket is JSON.
 
-    Refuses (Unreadable) more than 1 MB, what isn't UTF-8, syntax errors (with line and column),
-    more than 12 levels or 60,000 values, a key given twice, anchors, aliases, tags, several
-    documents, numbers that are out of range and characters that can't be stored.
+    Without `lines` those of JSON aren't looked for, which takes longer than to read it. Refuses
+    (Unreadable) more than 1 MB, what isn't UTF-8, syntax errors (with line and column), more than
+    12 levels or 60,000 values, a key given twice, anchors, aliases, tags, several documents,
+    numbers that are out of range and characters that can't be stored.
     """
-    text = _decoded(text)
+    text = _decoded(text, largest)
     if text.lstrip()[:1] not in {"{", "["}:
-        return _walk(text)
+        return _walk(text, most_values)
     value = _json(text)
+    _check(value, most_values)
     try:
         # JSON is YAML, but for tabs between its parts: so its lines are found in the same way.
-        lines = _walk(text.replace("\t", " ")).lines
+        return Source(value, _walk(text.replace("\t", " "), most_values).lines if lines else {})
     except _NotYaml:
-        lines = {}
-        _check_depth(value)
-    _check_texts(value)
-    return Source(value, lines)
+        return Source(value, {})
 
 
 class _NotYaml(Unreadable):
@@ -108,9 +109,9 @@ def _refuse(message: str, line: int = 0, column: int = 0) -> NoReturn:
     raise Unreadable(Fault(line, "", message, column))
 
 
-def _decoded(text: str | bytes) -> str:
-    if len(text) > LARGEST:
-        _refuse("The file is larger than 1 MB.")
+def _decoded(text: str | bytes, largest: int) -> str:
+    if len(text) > largest:
+        _refuse(f"The file is larger than {largest // LARGEST} MB.")
     if isinstance(text, str):
         text = text.removeprefix("\ufeff")
     else:
@@ -140,7 +141,8 @@ class _Open:
 class _Reader:
     """Builds the values from the parser's events: level by level, without recursion."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_values: int) -> None:
+        self._most_values = most_values
         self.root: Any = None
         self.lines: dict[Path, int] = {}
         self._open: list[_Open] = []
@@ -186,8 +188,8 @@ class _Reader:
 
     def _put(self, value: Any, line: int, column: int) -> Path:
         self._values += 1
-        if self._values > MOST_VALUES:
-            _refuse(f"The file holds more than {MOST_VALUES} values.", line, column)
+        if self._values > self._most_values:
+            _refuse(f"The file holds more than {self._most_values} values.", line, column)
         inside = self._open[-1] if self._open else None
         path: Path
         if inside is None:
@@ -205,8 +207,8 @@ class _Reader:
         return path
 
 
-def _walk(text: str) -> Source:
-    reader = _Reader()
+def _walk(text: str, most_values: int) -> Source:
+    reader = _Reader(most_values)
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             reader.take(event)
@@ -269,7 +271,7 @@ def _json(text: str) -> Any:
         _refuse(f"The file is nested deeper than {DEEPEST} levels.")
     except _Twice as error:
         # Where it stands is known to the other parser.
-        _walk(text.replace("\t", " "))
+        _walk(text.replace("\t", " "), MOST_VALUES)
         _refuse(f"'{error.args[0][:60]}' stands twice in one object.")
     except ValueError as error:
         _refuse(str(error))
@@ -292,24 +294,21 @@ def _constant(_text: str) -> NoReturn:
     raise ValueError("NaN and Infinity aren't numbers.")
 
 
-def _check_depth(value: Any) -> None:
-    level = [value]
+def _check(value: Any, most_values: int) -> None:
+    """Refuses what is too deep or too much, and characters that JSON can write and not hold."""
+    level, values = [value], 0
     for _ in range(DEEPEST + 1):
+        values += len(level)
+        if values > most_values:
+            _refuse(f"The file holds more than {most_values} values.")
+        for one in level:
+            words = [one] if isinstance(one, str) else one if isinstance(one, dict) else ()
+            if any(_UNSTORABLE.search(word) for word in words):
+                _refuse("The file holds a character that can't be stored.")
         level = [inner for one in level for inner in _inside(one)]
         if not level:
             return
     _refuse(f"The file is nested deeper than {DEEPEST} levels.")
-
-
-def _check_texts(value: Any) -> None:
-    """JSON can write characters down that it may not hold."""
-    level = [value]
-    while level:
-        for one in level:
-            words = [one] if isinstance(one, str) else list(one) if isinstance(one, dict) else []
-            if any(_UNSTORABLE.search(word) for word in words):
-                _refuse("The file holds a character that can't be stored.")
-        level = [inner for one in level for inner in _inside(one)]
 
 
 def _inside(value: Any) -> list[Any]:
