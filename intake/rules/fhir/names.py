@@ -30,7 +30,11 @@ ACT_CODE: Final = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 OBSERVATION_CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
 UNITS: Final = "http://unitsofmeasure.org"
 
+CONTROL: Final = f"{_CORE}/questionnaire-itemControl"
+CONTROLS: Final = "http://hl7.org/fhir/questionnaire-item-control"
+
 # Ours, for what nobody else has given a code.
+SILENT: Final = "urn:duet:no-answer"
 INSTRUMENT: Final = "urn:duet:instrument"
 SCALE: Final = "urn:duet:scale"
 SCORE: Final = "urn:duet:score"

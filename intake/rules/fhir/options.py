@@ -11,6 +11,7 @@ from intake.rules.fhir.plain import Node, extensions, node, objects, text, value
 # A code that can stay an option's code with us; others get one by their place.
 _PLAIN: Final = re.compile(r"\S([^\n\r\t]{0,98}\S)?")
 _OURS: Final = {theirs: ours for ours, theirs in names.NO_ANSWER_CODES.items()}
+_SILENT: Final = frozenset({names.NO_ANSWER, names.SILENT})
 _PLAIN_VALUES: Final = ("valueString", "valueInteger", "valueDate", "valueTime")
 
 
@@ -39,7 +40,7 @@ class Choice:
     @property
     def is_non_answer(self) -> bool:
         """Whether it says that nothing is said, by FHIR's own codes for that."""
-        return self.kind == "valueCoding" and self.value.get("system") == names.NO_ANSWER
+        return self.kind == "valueCoding" and self.value.get("system") in _SILENT
 
     def matches(self, kind: str, value: Any) -> bool:
         """Whether a value of another document is this option.

@@ -97,7 +97,7 @@ def _alike(weighted: Iterable[Entry]) -> list[list[Entry]]:
 
 def _are_alike(one: Entry, other: Entry) -> bool:
     mine, theirs = _scored(one), _scored(other)
-    if [weight for _, weight in mine] != [weight for _, weight in theirs]:
+    if sorted(weight for _, weight in mine) != sorted(weight for _, weight in theirs):
         return False
     same = sum(left[0] == right[0] for left, right in zip(mine, theirs, strict=True))
     return 2 * same > len(mine)

@@ -60,9 +60,7 @@ class Entry:
     @property
     def is_help(self) -> bool:
         """Whether it explains the question above it."""
-        controls = extensions(
-            self.node, ["http://hl7.org/fhir/StructureDefinition/questionnaire-itemControl"]
-        )
+        controls = extensions(self.node, [names.CONTROL])
         codings = (one for each in controls for one in objects(node(value_of(each)).get("coding")))
         return self.type == "display" and any(one.get("code") == "help" for one in codings)
 
