@@ -1,6 +1,7 @@
 """Decide on an intake, with what that means for the case, its bookings and its open forms.
 
-Locks are taken in the order in which others take them: appointments, case, forms, review.
+Locks are taken in the order of `practice.actions.forms`, and the review's comes last: whoever
+decides holds the case, and whoever sends a form holds that form.
 """
 
 from collections.abc import Sequence
@@ -10,16 +11,21 @@ from django.db import transaction
 
 from clients.actions import care
 from clients.models import Case, Person
+from clients.queries import people
 from clients.rules.actors import Actor
 from clients.rules.permissions import can_answer_requests, can_keep_diary
 from intake.actions import giving, reviewing
-from intake.models import Assignment, Review
-from practice.actions import booking
+from intake.models import Assignment, Intake, Review
+from practice.actions import booking, forms
 from practice.models import Appointment
 
 
 class StillBooked(Exception):
     """Something is booked in a diary that the actor doesn't keep: it is cancelled there first."""
+
+
+class NothingOpen(Exception):
+    """Those who are asked have no form in which they could answer: one is given first."""
 
 
 @transaction.atomic
@@ -28,7 +34,7 @@ def accept(*, review: Review, by: Actor, now: datetime) -> Review:
 
     Refuses as `intake.actions.reviewing.accept` does.
     """
-    coming = _coming(review.case, now)
+    coming = _held(review.case, now)
     care.take_on(case=review.case, by=by, now=now)
     decided = reviewing.accept(review=review, by=by, now=now)
     for one in coming:
@@ -45,11 +51,10 @@ def decline(*, review: Review, words: str, reason: str = "", by: Actor, now: dat
     What is booked is cancelled; an enquiry is closed, a case in care stays open. Refuses as
     `intake.actions.reviewing.decline` does, (StillBooked) what the actor may not cancel.
     """
-    coming = _coming(review.case, now)
-    _end(coming, by, now)
+    _end(_held(review.case, now), by, now)
     waiting = Assignment.objects.open().filter(intake__case=review.case_id)
     for assignment in waiting.select_related("intake__case").order_by("pk"):
-        giving.withdraw(assignment=assignment, by=by, now=now)
+        forms.withdraw(assignment=assignment, by=by, now=now)
     decided = reviewing.decline(review=review, words=words, reason=reason, by=by, now=now)
     care.turn_away(case=review.case, by=by, now=now)
     return decided
@@ -63,32 +68,77 @@ def waitlist(
 
     Refuses as `intake.actions.reviewing.waitlist` does, (StillBooked) as `decline`.
     """
-    coming = _coming(review.case, now)
-    _end(coming, by, now)
+    _end(_held(review.case, now), by, now, keep_forms=True)
     return reviewing.waitlist(review=review, words=words, reason=reason, by=by, now=now)
 
 
-def _coming(case: Case, now: datetime) -> list[Appointment]:
-    """What is booked or asked for, locked: nobody changes it while this is decided."""
+def _held(case: Case, now: datetime) -> list[Appointment]:
+    """What is booked or asked for, locked with the case: nobody changes it meanwhile."""
     rows = Appointment.objects.coming(now).filter(case=case.pk).select_related("counselor")
-    return list(rows.select_for_update(of=("self",), no_key=True).order_by("pk"))
+    coming = list(rows.select_for_update(of=("self",), no_key=True).order_by("pk"))
+    Case.objects.select_for_update(of=("self",), no_key=True).get(pk=case.pk)
+    return coming
 
 
-def _end(coming: Sequence[Appointment], by: Actor, now: datetime) -> None:
+def _end(
+    coming: Sequence[Appointment], by: Actor, now: datetime, *, keep_forms: bool = False
+) -> None:
     for one in coming:
         asked = one.state == Appointment.State.REQUESTED
         may = can_answer_requests if asked else can_keep_diary
         if not may(by, one.counselor.member_id):
             raise StillBooked
-        booking.cancel(appointment=one, by=by, now=now)
+        booking.cancel(appointment=one, keep_forms=keep_forms, by=by, now=now)
 
 
 @transaction.atomic
 def ask_more(
-    *, review: Review, words: str, person: Person | None = None, by: Actor, now: datetime
+    *,
+    review: Review,
+    words: str,
+    person: Person | None = None,
+    slug: str = "",
+    by: Actor,
+    now: datetime,
 ) -> Review:
-    """Ask them, or one of them, for more; a letter that says nothing leads to their own page.
+    """Ask those of the case, or one of them, for more; a letter that says nothing brings the link.
 
-    Refuses as `intake.actions.reviewing.ask_more` does.
+    With `slug` they are given that form, once more if they have sent it; without, they are asked
+    again for what they have open. Refuses (NothingOpen) where that is nothing, and as
+    `intake.actions.reviewing.ask_more` and `intake.actions.giving.give_round` do.
     """
+    _held(review.case, now)
+    present = people.persons_of(review.case)
+    asked = [one for one in present if person is None or one.pk == person.pk]
+    given = _give(review.case, asked, slug, by, now) if slug else []
+    rest = [one for one in asked if one not in given]
+    if not _ask_again(review.case, rest, by, now) and not given:
+        raise NothingOpen
     return reviewing.ask_more(review=review, words=words, person=person, by=by, now=now)
+
+
+def _give(
+    case: Case, persons: Sequence[Person], slug: str, by: Actor, now: datetime
+) -> list[Person]:
+    """Give a form to those who don't have it open; who they are."""
+    has = Assignment.objects.open().filter(intake__case=case.pk, slug=slug)
+    open_to = set(has.values_list("intake__person", flat=True))
+    new = [one for one in persons if one.pk not in open_to]
+    if new:
+        forms.give_by_hand(
+            case=case, persons=new, slugs=[slug], due_at=None, expires_at=None, by=by, now=now
+        )
+    return new
+
+
+def _ask_again(case: Case, persons: Sequence[Person], by: Actor, now: datetime) -> int:
+    """Ask again for what is open; of how many."""
+    asked = 0
+    rows = Intake.objects.filter(case=case.pk, person__in=[one.pk for one in persons])
+    for intake in rows.filter(ended_at__isnull=True, ends_at__gt=now).order_by("pk"):
+        try:
+            forms.ask_again(intake=intake, by=by, now=now)
+        except giving.NotOpen:
+            continue
+        asked += 1
+    return asked

@@ -5,7 +5,6 @@ from datetime import datetime
 from django.db import transaction
 
 from clients.rules.actors import Actor
-from clients.rules.permissions import can_say_asked
 from intake.actions import safety
 from intake.models import Flag
 from intake.models.safety import is_in_safe_mode
@@ -15,7 +14,9 @@ from practice.models import Appointment, Attendance
 
 @transaction.atomic
 def close(*, flag: Flag, note: str, asked: bool, by: Actor, now: datetime) -> Flag:
-    """Close a flag; with `asked`, the partner may be written to, unless another flag is open.
+    """Close a flag; with `asked`, the partner may be invited, unless another flag is open.
+
+    Without it nothing goes out by itself: the counselor lets the partner be invited, or doesn't.
 
     Refuses as `intake.actions.safety.close` does.
     """
@@ -31,9 +32,7 @@ def _open_gates(flag: Flag, by: Actor, now: datetime) -> None:
     waiting = Attendance.objects.filter(
         appointment__in=coming, gate=Attendance.Gate.PRIVATE_CHECK
     ).exclude(state=Attendance.State.CANCELLED)
-    for one in waiting.select_related("appointment__counselor").order_by("pk"):
-        if not can_say_asked(by, one.appointment.counselor.member_id):
-            continue
+    for one in waiting.order_by("pk"):
         try:
             booking.open_gate(attendance=one, asked_in_person=True, by=by, now=now)
         except booking.GateStaysShut:

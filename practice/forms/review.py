@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from clients.forms import fields
 from clients.models import Person
+from intake.models import Instrument
 from intake.rules import escalation, review
 
 EVERYBODY = "all"
@@ -43,7 +44,9 @@ class _Told(fields.Strict):
 class Asked(_Told):
     """What is still missing, and of whom."""
 
-    def __init__(self, *args: Any, persons: Iterable[Person], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, persons: Iterable[Person], given: Iterable[Instrument], **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.by_id = {str(one.pk): one for one in persons}
         one = _("Please choose one of these.")
@@ -59,6 +62,14 @@ class Asked(_Told):
                 error_messages={"required": one, "invalid_choice": one},
             )
         self.fields["words"] = self.words_field(_("What is still missing?"))
+        self.fields["slug"] = forms.ChoiceField(
+            label=_("Where do they answer?"),
+            choices=[
+                ("", _("In what they have open")),
+                *((one.slug, one.title) for one in given),
+            ],
+            required=False,
+        )
 
     def person(self) -> Person | None:
         """Who was chosen; none for all of them."""

@@ -23,7 +23,7 @@ from clients.rules.actors import Actor
 from clients.rules.permissions import NotPermitted, can_review
 from intake.actions import reviewing as acts
 from intake.models import Review
-from intake.queries import reviewing, safety, taking
+from intake.queries import giving, reviewing, safety, taking
 from intake.rules import printed
 from intake.rules import review as rules
 from intake.rules.printed import Line
@@ -369,12 +369,18 @@ def ask(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Write what is still missing, to all of a case or to one."""
     now, found = timezone.now(), find(request, pk)
     persons = [one.person for one in caseload.voices(found.case)]
-    form = Asked(request.POST if request.method == "POST" else None, persons=persons)
+    sent = request.POST if request.method == "POST" else None
+    form = Asked(sent, persons=persons, given=giving.givable(request.actor))
 
     def act() -> None:
-        words = form.cleaned_data["words"]
-        person = form.person()
-        deciding.ask_more(review=found, words=words, person=person, by=request.actor, now=now)
+        deciding.ask_more(
+            review=found,
+            words=form.cleaned_data["words"],
+            person=form.person(),
+            slug=form.cleaned_data["slug"],
+            by=request.actor,
+            now=now,
+        )
 
     return _step(request, found, _steps("ask"), form, act, _("They are asked."), now)
 
@@ -424,7 +430,10 @@ def _step(
         code = "decided" if found.decided_at else "claimed" if may.take_over else ""
         return _refused(request, found.pk, code, now)
     if form.is_bound and form.is_valid():
-        return _done(request, found.pk, now, act, done)
+        try:
+            return _done(request, found.pk, now, act, done)
+        except deciding.NothingOpen:
+            form.add_error("slug", _("They have nothing open. Please choose a form."))
     voices = caseload.voices(found.case)
     _on_record(request, found, voices, now)
     context = {
