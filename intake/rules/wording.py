@@ -38,14 +38,17 @@ def texts(definition: Definition, language: str) -> dict[str, str]:
 
 
 def text_hash(definition: Definition) -> str:
-    """The hash of the words that a locked instrument must keep: stem, items, answers, notice."""
+    """The hash of the words that a locked instrument must keep: stem, items, answers, notice.
+
+    Scales count in the order in which the items use them: a mapping's own order may be lost.
+    """
+    own = own_texts(definition)
+    used = list(dict.fromkeys(item.scale for item in definition.items if item.scale))
+    scales = [key for scale in used for key in own if key.startswith(f"scales.{scale}.")]
+    parts = [key for key in own if key.startswith(("sections.", "items."))]
     words = [("intro", definition.intro), ("notice", definition.notice)]
-    kept = [
-        (key, found)
-        for key, found in _texts(definition)
-        if key.startswith(("items.", "scales.", "sections."))
-    ]
-    told = json.dumps([*words, *kept], ensure_ascii=False, separators=(",", ":"))
+    kept = [*words, *((key, own[key]) for key in [*parts, *scales])]
+    told = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(told.encode()).hexdigest()
 
 
