@@ -14,11 +14,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from clients.api import problems
+from clients.api import fields, problems, schema
 from clients.api.endpoint import MemberEndpoint
 from clients.api.serializers import Strict
 from practice.actions import reads
-from practice.api import fields, offered, schema
+from practice.api import offered
+from practice.api.fields import Zone
 from practice.limits import READS
 from practice.models import Appointment, Attendance, Counselor
 from practice.queries import diary, services
@@ -33,7 +34,7 @@ _STATES = [value for value, _label in Appointment.State.choices if value != "hel
 class AppointmentsQuery(Strict):
     """`from` and `to` are dates in `tz`; `to` isn't among them any more."""
 
-    tz = fields.Zone(required=False)
+    tz = Zone(required=False)
     counselor = fields.Slug(required=False)
     state = fields.Choice(of=_STATES, required=False)
     ordering = fields.Choice(of=["start", "-start"], required=False)

@@ -9,13 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from clients import limits
-from clients.api import problems
+from clients.api import fields, problems, schema
 from clients.api.endpoint import Endpoint
 from clients.api.serializers import Strict
 from clients.rules.actors import Actor
 from practice.actions import booking
 from practice.actions.guard import SlotTaken
-from practice.api import bookings, fields, offered, schema
+from practice.api import bookings, offered
 from practice.forms.attendance import REASON_LIMIT
 from practice.limits import UNKNOWN_LINKS
 from practice.queries import pages

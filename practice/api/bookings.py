@@ -18,14 +18,15 @@ from rest_framework.response import Response
 
 from clients import limits
 from clients.actions import people
-from clients.api import problems
+from clients.api import fields, problems, schema
 from clients.api.endpoint import Endpoint
 from clients.api.serializers import Strict
 from clients.forms.fields import phone_field
 from clients.rules.actors import Actor
 from practice.actions import booking, idempotency
 from practice.actions.guard import SlotTaken
-from practice.api import fields, offered, schema
+from practice.api import offered
+from practice.api.fields import Zone
 from practice.forms.booking import TEXT_LIMIT, ConsentBox, question_field
 from practice.limits import BOOKING_TRIES, BOOKINGS, HOLDS, open_holds
 from practice.models import (
@@ -66,7 +67,7 @@ class PersonIn(Strict):
     name = fields.Name()
     email = fields.Email(required=False, allow_null=True)
     phone = fields.Phone(required=False, allow_null=True)
-    tz = fields.Zone()
+    tz = Zone()
     language = fields.Language()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +84,7 @@ class PartnerIn(Strict):
     name = fields.Name()
     email = fields.Email(required=False, allow_null=True)
     phone = fields.Phone(required=False, allow_null=True)
-    tz = fields.Zone(required=False, allow_null=True)
+    tz = Zone(required=False, allow_null=True)
     language = fields.Language(required=False, allow_null=True)
 
 

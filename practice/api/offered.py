@@ -12,11 +12,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from clients.api import problems
+from clients.api import fields, problems, schema
 from clients.api.endpoint import Endpoint
 from clients.api.serializers import Strict
 from practice.actions import booking
-from practice.api import fields, schema
+from practice.api.fields import Zone
 from practice.limits import READS
 from practice.models import Counselor, Service
 from practice.queries import offers, pages, terms
@@ -87,7 +87,7 @@ class SlotsQuery(Strict):
 
     service = fields.Slug()
     counselor = fields.Slug(required=False)
-    tz = fields.Zone(required=False)
+    tz = Zone(required=False)
     hold = fields.Token(required=False)
 
     def get_fields(self) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from clients.api import problems
+from clients.api import fields, problems, schema
 from clients.api.endpoint import MemberEndpoint
 from clients.api.serializers import Strict
 from clients.rules import permissions
 from clients.rules.permissions import Right
 from practice.actions import services as actions
-from practice.api import fields, offered, schema, versioned
+from practice.api import offered, versioned
 from practice.limits import WRITES
 from practice.models import Counselor, Service
 from practice.queries import services

@@ -11,12 +11,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from clients.api import problems
+from clients.api import fields, problems, schema
 from clients.api.endpoint import MemberEndpoint
 from clients.api.serializers import Strict
 from clients.rules import permissions
 from practice.actions import diary
-from practice.api import fields, offered, schema, versioned
+from practice.api import offered, versioned
+from practice.api.fields import Zone
 from practice.limits import READS, WRITES
 from practice.models import Counselor
 from practice.queries import services
@@ -54,7 +55,7 @@ class OpeningIn(Strict):
 class HoursIn(Strict):
     """A whole week; what isn't in it is closed."""
 
-    tz = fields.Zone()
+    tz = Zone()
     openings = OpeningIn(many=True, max_length=MOST)  # type: ignore[call-arg]
 
 
