@@ -46,7 +46,7 @@ MAPPED_ELSEWHERE: dict[str, str] = {
     **dict.fromkeys(
         (
             *("AP-091", "AP-092", "AP-094", "AP-095", "AP-096", "AP-098", "AP-140", "AP-141"),
-            *("AP-145", "AP-146", "AP-147", "AP-149", "AP-151", "AP-152"),
+            *("AP-145", "AP-146", "AP-147", "AP-149", "AP-151", "AP-152", "IN-021"),
         ),
         "tests/config/test_raw_http.py",
     ),
@@ -85,6 +85,15 @@ MAPPED_ELSEWHERE: dict[str, str] = {
             *("PO-030", "PO-031", "PO-032", "PO-033"),
         ),
         "tests/bad_inputs/test_portal.py",
+    ),
+    **dict.fromkeys(
+        (
+            *("IN-001", "IN-002", "IN-005", "IN-007", "IN-011", "IN-012", "IN-015", "IN-016"),
+            *("IN-017", "IN-018", "IN-020", "IN-022", "IN-024", "IN-025", "IN-029", "IN-032"),
+            *("IN-033", "IN-034", "IN-035", "IN-037", "IN-038", "IN-040", "IN-041", "IN-044"),
+            *("IN-045", "IN-046", "IN-047", "IN-048"),
+        ),
+        "tests/bad_inputs/test_intake.py",
     ),
     "AP-131": "tests/practice/api/test_services.py",
     "PO-033": "tests/config/test_raw_http.py",

@@ -111,6 +111,14 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_sent(server: Server) -
     }
 
 
+def test_an_answer_of_a_hundred_megabytes_is_refused_before_it_is_sent(server: Server) -> None:
+    part, times = cases.case("IN-021").input["request"]["body"]["$repeat"]
+    page = "/i/00000000-0000-0000-0000-000000000007/1/save/"
+    length = str(len(part) * times)
+    (status,) = server.say(head(page, "POST", Content_Length=length))
+    assert stated("IN-021", status)
+
+
 def test_who_asks_whether_to_send_a_body_is_told_to_go_on(server: Server) -> None:
     asked = head("/book/hold/", "POST", Content_Length="9", Expect="100-continue", **close())
     with server.open(asked) as opened:
