@@ -21,6 +21,7 @@ from clients.queries import people as find
 from clients.rules import envelope, permissions
 from clients.rules.actors import Actor
 from intake.models import Assignment, CasePolicy, Instrument, Intake
+from intake.rules import rhythm
 from intake.rules.definition import PRIVATE_CHECK
 
 # How long a link opens where nothing that stands behind it says when it expires.
@@ -213,16 +214,37 @@ def withdraw(*, assignment: Assignment, by: Actor, now: datetime) -> Assignment:
     return assignment
 
 
-def retime(*, assignments: Iterable[Assignment], by: Actor, now: datetime) -> None:  # noqa: ARG001
-    """Store when these are due, and when they expire, as the rows at hand say.
+@transaction.atomic
+def retime(
+    *,
+    times: Mapping[UUID, rhythm.Asked],
+    by: Actor,  # noqa: ARG001 - see below
+    now: datetime,  # noqa: ARG001
+) -> None:
+    """Change by when these are due and until when they can be sent; sent ones stay as they are.
 
     A step of whoever moves the session that they come before; the entry is that of the move.
     """
-    rows = list(assignments)
-    Assignment.objects.bulk_update(rows, ["due_at", "expires_at"])
-    for intake_id in {row.intake_id for row in rows}:
-        latest = max(row.expires_at or now for row in rows if row.intake_id == intake_id)
-        Intake.objects.filter(pk=intake_id, ends_at__lt=latest).update(ends_at=latest)
+    for row in _hold(times):
+        asked = times[row.pk]
+        row.due_at, row.expires_at = asked.due_at, asked.expires_at
+        row.save(update_fields=["due_at", "expires_at"])
+        Intake.objects.filter(pk=row.intake_id, ends_at__lt=asked.expires_at).update(
+            ends_at=asked.expires_at
+        )
+
+
+@transaction.atomic
+def drop(*, assignments: Iterable[UUID], reason: str, by: Actor, now: datetime) -> None:
+    """Take back those of these that nobody has sent.
+
+    A step of whoever cancels what they come before; `reason` is a code.
+    """
+    for row in _close(_hold(assignments), Assignment.State.WITHDRAWN, now):
+        intake = row.intake
+        _record(
+            "assignment.withdrawn", intake, intake.case_id, by, now, slug=row.slug, reason=reason
+        )
 
 
 @transaction.atomic
@@ -397,6 +419,12 @@ def _assignments(
         )
         for one in forms
     ]
+
+
+def _hold(assignments: Iterable[UUID]) -> list[Assignment]:
+    """Those that are still open, locked in the order of their ids."""
+    rows = Assignment.objects.open().filter(pk__in=list(assignments)).select_related("intake")
+    return list(rows.select_for_update(of=("self",), no_key=True).order_by("pk"))
 
 
 def _in_hand(rows: "QuerySet[Row]") -> "QuerySet[Row]":

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Final, TypeVar
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -19,7 +19,9 @@ from clients.queries import people as find
 from clients.rules import contact, permissions
 from clients.rules.actors import Actor
 from clients.rules.audience import Audience
-from practice.actions import guard, planning
+from intake.models.safety import is_in_safe_mode
+from intake.queries import giving
+from practice.actions import forms, guard, planning
 from practice.actions.guard import SlotTaken
 from practice.models import (
     Answer,
@@ -35,6 +37,9 @@ from practice.models import (
 from practice.queries import offers, terms
 from practice.queries.terms import Terms
 from practice.rules import cancellation, gate, wall
+
+# What holds a gate and is no gate's state: nobody but who counsels the case is told of it.
+FLAG: Final = "flag"
 
 Taken = TypeVar("Taken")
 
@@ -59,8 +64,12 @@ class NobodyLeft(Exception):
     """Nobody of the case who is asked for is part of it any more."""
 
 
+class CounselorDecides(permissions.NotPermitted):
+    """Only who counsels the case lets its partners be invited; everybody else is told just that."""
+
+
 class GateStaysShut(Exception):
-    """The partner still can't be written to; `why` is the gate that holds it."""
+    """The partner still can't be written to; `why` is the gate that holds it, or `flag`."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -395,7 +404,9 @@ def _with_new_people(
     )
     appointment.case = case.row
     before = [*(row for one in made for row in one.rows), *case.rows]
-    return _with_attendees(appointment, persons, request, under, key, before, once, by, now)
+    return _with_attendees(
+        appointment, persons, request, under, key, before, once, by, now, case.row
+    )
 
 
 def _named(appointment: Appointment) -> UUID:
@@ -479,7 +490,12 @@ def book_by_hand(
         return _with_new_people(appointment, request, under, None, by, now)
     known = _request_of_known(_named(appointment), persons)
     key = _index_key(under, by, now)
-    return _with_attendees(appointment, persons, known, under, key, [], None, by, now)
+    booked = _with_attendees(
+        appointment, persons, known, under, key, [], None, by, now, held=_is_held(case)
+    )
+    if under.forms:
+        forms.give_first(appointment=appointment, by=by, now=now)
+    return booked
 
 
 def _check_books_by_hand(
@@ -501,15 +517,20 @@ def _check_books_by_hand(
 
 
 def _request_of_known(case_id: UUID, persons: Sequence[Person]) -> Request:
-    """Known persons booked again; whoever was written to in this case before still may be."""
+    """Known persons booked again; what was said and cleared of the partner before still holds.
+
+    Who was called safe to write to still is. A gate that waits for the private checks opens only
+    for whom one such was opened before: a consultation for which that was enough says nothing.
+    """
     booker = persons[0]
+    before = Attendance.objects.filter(appointment__case=case_id, person__in=persons[1:])
+    gates = set(before.values_list("gate", "appointment__service__invite_gate"))
     return Request(
         booker=people.NewPerson(
             booker.name, booker.email, booker.phone, booker.language, booker.zone
         ),
-        partner_asked_in_person=Attendance.objects.filter(
-            appointment__case=case_id, person__in=persons[1:], gate=Attendance.Gate.OPEN
-        ).exists(),
+        partner_safe_to_invite=any(state != gate.SAID_UNSAFE for state, _ in gates),
+        partner_asked_in_person=(gate.OPEN, gate.PRIVATE_CHECK) in gates,
     )
 
 
@@ -523,17 +544,21 @@ def _with_attendees(
     once: BookedOnce | None,
     by: Actor,
     now: datetime,
+    case: Case | None = None,
+    *,
+    held: bool = False,
 ) -> Booked:
     """Give every person an own part in the appointment, plan their messages, and record it.
 
-    All of it is written in one statement, with the rows that came `before`.
+    All of it is written in one statement, with the rows that came `before`; a new `case` is
+    among them. While the couple is `held` by a flag, no partner is invited to anything new.
     """
     attendances = [
         _attend(
             appointment=appointment,
             person=person,
             role=Attendance.Role.PARTNER if index else Attendance.Role.BOOKER,
-            shut=_partner_gate(appointment.service, person, request) if index else gate.OPEN,
+            shut=_partner_gate(appointment.service, person, request, held) if index else gate.OPEN,
             now=now,
         )
         for index, person in enumerate(persons)
@@ -542,10 +567,18 @@ def _with_attendees(
     if once is not None:
         once.attendance = booker
     verb = "requested" if appointment.state == Appointment.State.REQUESTED else "booked"
+    new = _forms_with(appointment, attendances, case, under, by, now)
+    written_to = {one.person_id: one.person for one in attendances if planning.may_write(one)}
+    written_to |= {one.intake.person_id: one.intake.person for one in new if one.may_write}
+    lately = planning.due_lately(persons=written_to.values(), index_key=index_key, by=by, now=now)
+    planned = planning.plan(
+        appointment=appointment, attendances=attendances, terms=under, lately=lately, now=now
+    )
     rows.insert(
         [
             *before,
             *attendances,
+            *(row for one in new for row in one.rows),
             *(
                 Answer(attendance=booker, question=question, text=text, audience=Audience.STAFF)
                 for question, text in request.answers.items()
@@ -554,14 +587,8 @@ def _with_attendees(
                 ConsentGiven(attendance=booker, consent=consent, given_at=now)
                 for consent in request.consents
             ),
-            *planning.plan(
-                appointment=appointment,
-                attendances=attendances,
-                terms=under,
-                index_key=index_key,
-                by=by,
-                now=now,
-            ),
+            *planned,
+            *forms.plan(new=new, besides=planned, lately=lately, under=under, by=by, now=now),
             *([once] if once else []),
             _record(
                 f"appointment.{verb}",
@@ -578,8 +605,29 @@ def _with_attendees(
     return Booked(appointment, tuple(attendances))
 
 
-def _partner_gate(service: Service, partner: Person, request: Request) -> str:
-    """Whether the partner may be invited; the answers of an intake come in later."""
+def _forms_with(
+    appointment: Appointment,
+    attendances: Sequence[Attendance],
+    case: Case | None,
+    under: Terms,
+    by: Actor,
+    now: datetime,
+) -> list[forms.NewForms]:
+    """What comes with a first booking; a case that is known is asked about afterwards."""
+    if case is None or not under.forms:
+        return []
+    return forms.new_forms(
+        case=case,
+        attendances=attendances,
+        starts_at=appointment.starts_at,
+        under=under,
+        by=by,
+        now=now,
+    )
+
+
+def _partner_gate(service: Service, partner: Person, request: Request, held: bool) -> str:
+    """Whether the partner may be invited; nothing that they answer opens it by itself."""
     return gate.partner_gate(
         invite_gate=service.invite_gate,
         said_safe=request.partner_safe_to_invite,
@@ -587,6 +635,7 @@ def _partner_gate(service: Service, partner: Person, request: Request) -> str:
         same_address_as_booker=_same_address(partner.email, request.booker.email),
         asked_in_person=request.partner_asked_in_person,
         checks_done=False,
+        held=held,
     )
 
 
@@ -713,6 +762,7 @@ def move(
         others = others.exclude(person=by.id)
     others.update(state=Attendance.State.EXPECTED)
     on_its_way = planning.replan(appointment=appointment, reason="moved", by=by, now=now)
+    forms.follow(appointment=appointment, reason="moved", by=by, now=now)
     _record(
         "appointment.moved",
         appointment,
@@ -776,14 +826,18 @@ def leave(*, attendance: Attendance, reason: str, by: Actor, now: datetime) -> C
     if cancellation.appointment_after_leaving(remaining):
         _end(appointment, now)
     on_its_way = planning.replan(appointment=appointment, reason="left", by=by, now=now)
+    forms.follow(appointment=appointment, reason="left", by=by, now=now)
     _record("attendance.cancelled", appointment, by, now, attendance.person_id)
     return Changed(appointment, on_its_way)
 
 
 @transaction.atomic
-def cancel(*, appointment: Appointment, by: Actor, now: datetime) -> Changed:
+def cancel(
+    *, appointment: Appointment, keep_forms: bool = False, by: Actor, now: datetime
+) -> Changed:
     """Cancel the whole appointment, as a member of the practice; everybody told is told.
 
+    With `keep_forms`, what was asked before a first session stays open: they wait for another.
     Twice is the same as once. Refuses (NotAllowed) one that already took place, (NotPermitted)
     who doesn't keep this diary; a request is declined by whoever reviews, too.
     """
@@ -801,6 +855,8 @@ def cancel(*, appointment: Appointment, by: Actor, now: datetime) -> Changed:
     _end(appointment, now)
     reason = "declined" if declined else "cancelled"
     on_its_way = planning.replan(appointment=appointment, reason=reason, by=by, now=now)
+    if not keep_forms:
+        forms.follow(appointment=appointment, reason=reason, by=by, now=now)
     _record(f"appointment.{reason}", appointment, by, now)
     return Changed(appointment, on_its_way)
 
@@ -851,55 +907,93 @@ def close(*, appointment: Appointment, came: bool, by: Actor, now: datetime) -> 
 
 
 @transaction.atomic
-def open_gate(*, attendance: Attendance, by: Actor, now: datetime) -> Attendance:
-    """A clinician asked the partner in person: from now on they are written to.
+def open_gate(
+    *, attendance: Attendance, asked_in_person: bool, by: Actor, now: datetime
+) -> Attendance:
+    """Who counsels the case lets the partner be invited: from now on they are written to.
 
-    Refuses (GateStaysShut) where there is nothing to write to, or both share one address,
-    (NotPermitted) who is no clinician or doesn't keep this diary.
+    Never by itself, since the moment would tell them when the other sent their check. Refuses
+    (CounselorDecides) everybody else, whatever holds the gate; (GateStaysShut) while a flag is
+    open, where both checks weren't sent and nobody `asked_in_person`, where there is nothing to
+    write to, or both share one address.
     """
-    appointment = _locked(attendance.appointment_id, by)
-    permissions.check_says_asked(by, appointment.counselor.member_id)
+    appointment = _locked_by_its_counselor(attendance.appointment_id, by)
     attendance = Attendance.objects.select_related("person__key").get(pk=attendance.pk)
     if attendance.gate == Attendance.Gate.OPEN:
         return attendance
-    state = _judged(appointment, attendance, asked_in_person=True)
+    case = Case.objects.select_for_update(of=("self",), no_key=True).get(pk=_named(appointment))
+    if is_in_safe_mode(case):
+        raise GateStaysShut(FLAG)
+    asked_of = [one.pk for one in find.persons_of(case)]
+    state = _judged(
+        appointment,
+        attendance,
+        asked_in_person=asked_in_person,
+        checks_done=giving.checked(case.pk, asked_of),
+        # What the one who booked didn't say, only a clinician's own word makes up for.
+        said_safe=attendance.gate != Attendance.Gate.SAID_UNSAFE,
+    )
     if state != gate.OPEN:
         raise GateStaysShut(state)
     _set_gate(appointment, attendance, state, by, now)
     planning.replan(appointment=appointment, reason="gate_opened", by=by, now=now)
+    forms.give_first(appointment=appointment, by=by, now=now)
     return attendance
+
+
+def _locked_by_its_counselor(appointment_id: UUID, by: Actor) -> Appointment:
+    appointment = _locked(appointment_id, by)
+    counseled = Case.objects.counseled_by(by.without_glass())
+    if not counseled.filter(pk=_named(appointment)).exists():
+        raise CounselorDecides
+    return appointment
 
 
 @transaction.atomic
 def judge_gates(*, appointment: Appointment, by: Actor, now: datetime) -> None:
     """Judge the partners' gates anew after somebody's contact changed.
 
-    What the booker said, and what a clinician asked, still holds: an open gate shuts only for a
-    missing or a shared address, and one that was shut for either opens when that is mended.
+    What the booker said, and what a clinician cleared, still holds: an open gate shuts only for a
+    missing or a shared address, and one that was shut for either opens when that is mended. While
+    a flag is open, none does.
     """
     mended = {Attendance.Gate.SHARED_ADDRESS, Attendance.Gate.NO_CONTACT, Attendance.Gate.OPEN}
     partners = Attendance.objects.filter(
         appointment=appointment, role=Attendance.Role.PARTNER, gate__in=mended
     ).select_related("person__key")
     for attendance in partners:
-        asked = attendance.gate == Attendance.Gate.OPEN
-        state = _judged(appointment, attendance, asked_in_person=asked)
+        was_open = attendance.gate == Attendance.Gate.OPEN
+        state = _judged(appointment, attendance, asked_in_person=was_open)
+        if state == gate.OPEN and not was_open and _is_held(appointment.case):
+            state = gate.PRIVATE_CHECK
         if state != attendance.gate:
             _set_gate(appointment, attendance, state, by, now)
+            forms.give_first(appointment=appointment, by=by, now=now)
 
 
-def _judged(appointment: Appointment, attendance: Attendance, *, asked_in_person: bool) -> str:
+def _is_held(case: Case | None) -> bool:
+    """Whether a flag keeps the couple from being invited to anything."""
+    return case is not None and is_in_safe_mode(case)
+
+
+def _judged(
+    appointment: Appointment,
+    attendance: Attendance,
+    *,
+    asked_in_person: bool,
+    checks_done: bool = False,
+    said_safe: bool = True,
+) -> str:
     booker = Person.objects.select_related("key").get(
         attendances__appointment=appointment, attendances__role=Attendance.Role.BOOKER
     )
     return gate.partner_gate(
         invite_gate=appointment.service.invite_gate,
-        # Whoever is judged here was called safe by the booker, or asked by a clinician.
-        said_safe=True,
+        said_safe=said_safe,
         has_contact=attendance.person.has_email,
         same_address_as_booker=_same_address(attendance.person.email, booker.email),
         asked_in_person=asked_in_person,
-        checks_done=False,
+        checks_done=checks_done,
     )
 
 

@@ -7,6 +7,7 @@ from django.db import transaction
 from clients.actions import care
 from clients.models import Case
 from clients.rules.actors import Actor
+from practice.actions import forms
 from practice.models import Appointment
 
 
@@ -16,7 +17,7 @@ class StillComing(Exception):
 
 @transaction.atomic
 def close(*, case: Case, by: Actor, now: datetime) -> Case:
-    """Close a case: nothing is booked for it any more, and the time to keep its record begins.
+    """Close a case: nothing is booked or asked for it any more; the time to keep it begins.
 
     Refuses (StillComing) while an appointment is to come, and as `clients.actions.care.close` does.
     """
@@ -24,6 +25,7 @@ def close(*, case: Case, by: Actor, now: datetime) -> Case:
     # Its row is locked by now: who books for it at this moment waits, and finds it closed.
     if Appointment.objects.coming(now).filter(case=closed.pk).exists():
         raise StillComing
+    forms.end_of_case(case=closed, by=by, now=now)
     return closed
 
 

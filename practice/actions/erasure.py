@@ -12,6 +12,7 @@ from clients.models import Case, Erasure, Person
 from clients.queries.erased_keys import Erased
 from clients.rules import retention
 from clients.rules.actors import Actor
+from practice.actions import forms
 from practice.models import Attendance, BookedOnce
 from practice.queries import standing
 
@@ -31,7 +32,7 @@ def erase(*, person: Person, reason: str, despite: str = "", by: Actor, now: dat
         today=now.date(),
         despite=despite,
     )
-    _end_links(person)
+    _end_links(person, by, now)
     _close_enquiries(person, now)
     return erasure.erase(person=person, reason=reason, despite=despite, by=by, now=now)
 
@@ -43,15 +44,16 @@ def erase_again(*, erased: Iterable[Erased], by: Actor, now: datetime) -> list[E
     for one in erased:
         person_id = Person.objects.values_list("pk", flat=True).get(key=one.key_id)
         person = erasure.lock(person_id=person_id, by=by, now=now)
-        _end_links(person)
+        _end_links(person, by, now)
         stones.append(
             erasure.erase(person=person, reason=one.reason, erased_at=one.at, by=by, now=now)
         )
     return stones
 
 
-def _end_links(person: Person) -> None:
+def _end_links(person: Person, by: Actor, now: datetime) -> None:
     """Links in old letters lead nowhere; what a repeated booking would be answered goes too."""
+    forms.end_of_person(person=person, by=by, now=now)
     own = Attendance.objects.filter(person=person)
     BookedOnce.objects.filter(attendance__in=own).delete()
     for row in own.select_for_update(of=("self",)).order_by("pk").only("pk"):

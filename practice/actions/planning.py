@@ -1,6 +1,6 @@
 """Plan what an appointment's attendees are told: the ledger's rows follow the appointment."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Q
 
 from clients.actions import messages
-from clients.models import Message, SafeContact
+from clients.models import Message, Person, SafeContact
 from clients.queries import people
 from clients.rules import crowding
 from clients.rules.actors import Actor
@@ -31,24 +31,19 @@ def plan(
     appointment: Appointment,
     attendances: Sequence[Attendance],
     terms: Terms,
-    index_key: bytes,
-    by: Actor,
+    lately: Mapping[UUID, Sequence[messages.Due]],
     now: datetime,
 ) -> list[Message]:
     """The messages of an appointment that is just being booked, as rows to be written.
 
-    Nobody has been told anything yet. The limit is that of `replan`.
+    Nobody has been told anything yet. `lately` is what else is due to these people's addresses
+    where a limit holds: that of `replan`.
     """
     leads = leads_of(terms.reminders, appointment.service_id)
     delay = timedelta(seconds=terms.practice.confirmation_delay_seconds)
-    written_to = [one for one in attendances if _may_write(one)]
+    written_to = [one for one in attendances if may_write(one)]
     known = [one for one in written_to if one.person.created_at < now]
-    quiet = _quiet_hours(known) if known else {}
-    lately: dict[UUID, list[messages.Due]] = {}
-    if written_to and _is_limited(by):
-        found = {one.person_id: people.address(one.person, index_key) for one in written_to}
-        addresses = {person_id: own for person_id, own in found.items() if own}
-        lately = messages.due_lately(addresses=addresses, now=now)
+    quiet = quiet_hours(one.person_id for one in known) if known else {}
     return [
         row
         for one in written_to
@@ -72,6 +67,18 @@ def plan(
     ]
 
 
+def due_lately(
+    *, persons: Iterable[Person], index_key: bytes, by: Actor, now: datetime
+) -> dict[UUID, list[messages.Due]]:
+    """What else is due to the addresses of people who are just being booked for.
+
+    Nothing where no limit holds; it is asked once for all letters of a booking.
+    """
+    found = {one.pk: people.address(one, index_key) for one in persons} if _is_limited(by) else {}
+    addresses = {person_id: own for person_id, own in found.items() if own}
+    return messages.due_lately(addresses=addresses, now=now) if addresses else {}
+
+
 def replan(*, appointment: Appointment, reason: str, by: Actor, now: datetime) -> bool:
     """Make every attendee's unsent messages follow from the appointment as it stands.
 
@@ -86,10 +93,10 @@ def replan(*, appointment: Appointment, reason: str, by: Actor, now: datetime) -
     )
     messages.lock(subject_kind=SUBJECT, subject_ids=[one.pk for one in attendances])
     told = _told_versions(attendances)
-    quiet = _quiet_hours(attendances)
+    quiet = quiet_hours(one.person_id for one in attendances)
     leads = reminder_leads(appointment)
     delay = timedelta(seconds=offers.the_practice().confirmation_delay_seconds)
-    lately = _due_lately(attendances, by, now)
+    lately = _known_due_lately(attendances, by, now)
     on_its_way = False
     for attendance in attendances:
         wants = wanted(
@@ -152,13 +159,13 @@ def leads_of(rules: Iterable[ReminderRule], service_id: UUID) -> list[reminders.
     ]
 
 
-def _due_lately(
+def _known_due_lately(
     attendances: Sequence[Attendance], by: Actor, now: datetime
 ) -> dict[UUID, list[messages.Due]]:
     """What else is due to these people's addresses; nothing where no limit holds."""
     if not _is_limited(by):
         return {}
-    addresses = people.addresses(one.person_id for one in attendances if _may_write(one))
+    addresses = people.addresses(one.person_id for one in attendances if may_write(one))
     return messages.due_lately(addresses=addresses, now=now) if addresses else {}
 
 
@@ -184,8 +191,13 @@ def _within_limit(
     if free == want.due_at:
         return want
     if not was_told:
-        return replace(want, suppressed="too_many")
+        return too_many(want)
     return replace(want, due_at=free) if free < want.window_ends_at else want
+
+
+def too_many(want: messages.Wanted) -> messages.Wanted:
+    """A letter past the limit: put down for the desk to see, and not sent."""
+    return replace(want, suppressed="too_many")
 
 
 def _told_versions(attendances: Iterable[Attendance]) -> dict[object, set[tuple[str, int]]]:
@@ -201,9 +213,10 @@ def _told_versions(attendances: Iterable[Attendance]) -> dict[object, set[tuple[
     return told
 
 
-def _quiet_hours(attendances: Iterable[Attendance]) -> dict[object, reminders.Quiet | None]:
+def quiet_hours(person_ids: Iterable[UUID]) -> dict[object, reminders.Quiet | None]:
+    """When each of these wants to hear nothing, of those who said so; one statement."""
     rows = SafeContact.objects.filter(
-        person__in=[attendance.person_id for attendance in attendances],
+        person__in=list(person_ids),
         channel=_EMAIL,
         quiet_from__isnull=False,
     )
@@ -214,7 +227,8 @@ def _quiet_hours(attendances: Iterable[Attendance]) -> dict[object, reminders.Qu
     }
 
 
-def _may_write(attendance: Attendance) -> bool:
+def may_write(attendance: Attendance) -> bool:
+    """Whether anything about the appointment may be written to this person, and there is a way."""
     return attendance.gate == Attendance.Gate.OPEN and attendance.person.has_email
 
 
@@ -222,7 +236,7 @@ def _letters(
     appointment: Appointment, attendance: Attendance, told: set[tuple[str, int]], delay: timedelta
 ) -> list[messages.Wanted]:
     """The one letter that says how things stand, if this person is to have one."""
-    if not _may_write(attendance):
+    if not may_write(attendance):
         return []
     gone = attendance.cancelled_at or appointment.cancelled_at
     if gone is not None:
@@ -280,7 +294,7 @@ def _reminders(
     if (
         appointment.state != Appointment.State.CONFIRMED
         or attendance.cancelled_at is not None
-        or not _may_write(attendance)
+        or not may_write(attendance)
     ):
         return []
     planned = reminders.plan(

@@ -27,6 +27,12 @@ class Answered(fields.Strict):
     """Nothing but the button."""
 
 
+class Invited(fields.Strict):
+    """That a partner may be invited, and whether a clinician asked them in person."""
+
+    asked = forms.ChoiceField(required=False, choices=[("yes", "yes")])
+
+
 class RequestAnswer(fields.Strict):
     """What became of something that a client asked about their record; of those that fit it."""
 

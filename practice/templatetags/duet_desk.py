@@ -93,6 +93,9 @@ def purpose_words(purpose: str) -> str:
         "cancelled": _("cancellation"),
         "declined": _("request declined"),
         "sign_in": _("link to their own page"),
+        "intake": _("link to their forms"),
+        "intake-nudge-1": _("first reminder of their forms"),
+        "intake-nudge-2": _("second reminder of their forms"),
     }.get(purpose, purpose)
 
 
@@ -146,6 +149,16 @@ def reason_words(reason: str) -> str:
         "rule_changed": _("the reminder rules changed"),
         "contact_changed": _("the contact changed"),
         "safe_contact": _("what this person said about contact changed"),
+        "no_intake": _("the link is gone"),
+        "ended": _("the link has ended"),
+        "all_sent": _("everything was sent"),
+        "withdrawn": _("it was withdrawn"),
+        "given": _("something new was given"),
+        "asked_again": _("it was sent anew"),
+        "asked_anew": _("it was sent anew"),
+        "gate_opened": _("the partner is invited"),
+        "case_closed": _("the case was closed"),
+        "erased": _("the record was erased"),
     }.get(reason, reason)
 
 

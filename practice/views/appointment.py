@@ -15,7 +15,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from clients import doors
 from clients.doors import MemberRequest
+from clients.queries import people
 from clients.rules.permissions import NotPermitted
+from intake.queries import giving
 from practice.actions import booking, reads
 from practice.forms import desk as forms
 from practice.models import Appointment, Attendance
@@ -48,6 +50,7 @@ def _appointment_page(
     reads.on_page(appointment=found, answers=answers, by=request.actor, now=now)
     contacts = diary.contacts(one.person for one in attendances)
     ledger = diary.messages_about(found)
+    may = allowed(request.actor, found)
     context = {
         "practice": the_practice(),
         "appointment": found,
@@ -65,7 +68,8 @@ def _appointment_page(
         ],
         "consents": diary.consents(found),
         "history": diary.history(found),
-        "may": allowed(request.actor, found),
+        "may": may,
+        "checks_in": may.ask and _waits_for_checks(attendances) and _checks_are_in(found),
         "glass": glass_of(request.actor, found.case_id, now),
         "takes_place": found.state in Appointment.TAKES_PLACE and found.ends_at > now,
         "can_close": found.starts_at <= now
@@ -76,16 +80,27 @@ def _appointment_page(
     return render(request, "duet/practice/desk_appointment.html", context, status=status)
 
 
+def _waits_for_checks(attendances: list[Attendance]) -> bool:
+    return any(one.gate == Attendance.Gate.PRIVATE_CHECK for one in attendances)
+
+
+def _checks_are_in(found: Appointment) -> bool:
+    """For who counsels the case alone: whether both have sent their private check."""
+    if found.case is None:
+        return False
+    return giving.checked(found.case.pk, [one.pk for one in people.persons_of(found.case)])
+
+
 def to_page(found: Appointment) -> HttpResponse:
     return redirect("practice:desk-appointment", pk=found.pk)
 
 
 def refused(
-    request: MemberRequest, found: Appointment, sentence: str, now: datetime
+    request: MemberRequest, found: Appointment, sentence: str, now: datetime, status: int = 422
 ) -> HttpResponse:
     """How the appointment stands by now, and why nothing was changed."""
     found = find(request, found.pk)
-    return _appointment_page(request, found, now, refusal=sentence, status=422)
+    return _appointment_page(request, found, now, refusal=sentence, status=status)
 
 
 def not_allowed() -> str:
@@ -167,16 +182,24 @@ def close(request: MemberRequest, pk: UUID) -> HttpResponse:
 @doors.about("attendance")
 @require_POST
 def open_gate(request: MemberRequest, pk: UUID) -> HttpResponse:
-    """A clinician asked the partner in person: they are written to from now on."""
+    """Who counsels the case lets the partner be invited: they are written to from now on.
+
+    Everybody else gets one answer, whatever is in the way.
+    """
     now = timezone.now()
     attendance = diary.attendance(request.actor, pk)
     if attendance is None:
         raise Http404
     found = find(request, attendance.appointment_id)
-    if not forms.Answered(request.POST).is_valid():
+    form = forms.Invited(request.POST)
+    if not form.is_valid():
         return refused(request, found, str(_AGAIN), now)
+    asked = form.cleaned_data["asked"] == "yes"
     try:
-        booking.open_gate(attendance=attendance, by=request.actor, now=now)
+        booking.open_gate(attendance=attendance, asked_in_person=asked, by=request.actor, now=now)
+    except booking.CounselorDecides:
+        sentence = _("The counselor of this case decides on this.")
+        return refused(request, found, sentence, now, status=403)
     except booking.GateStaysShut as shut:
         return refused(request, found, _stays_shut(shut.why), now)
     messages.success(request, _("From now on this person is written to."))
@@ -190,4 +213,10 @@ def _stays_shut(why: str) -> str:
             "in person, or ask for another address."
         ),
         Attendance.Gate.NO_CONTACT.value: _("There is no e-mail address to write to."),
+        Attendance.Gate.PRIVATE_CHECK.value: _(
+            "Not both of them have sent their private check. Speak with each of them alone first."
+        ),
+        booking.FLAG: _(
+            "A safety flag is open in this case. Nobody is invited until it is closed with a note."
+        ),
     }.get(why, _("This person still can't be written to."))

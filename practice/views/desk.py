@@ -16,7 +16,7 @@ from clients.doors import MemberRequest
 from clients.models import BreakGlass, Case
 from clients.queries import care
 from clients.rules import permissions
-from clients.rules.actors import Actor
+from clients.rules.actors import COUNSELOR, Actor
 from clients.rules.permissions import Right, can
 from practice.actions import reads
 from practice.models import Appointment, Attendance, Counselor, Practice
@@ -75,7 +75,8 @@ def allowed(actor: Actor, found: Appointment) -> Allowed:
     return Allowed(
         keep=keep,
         answer=knows and permissions.can_answer_requests(actor, owner),
-        ask=knows and permissions.can_say_asked(actor, owner),
+        # Who counsels them: they alone know what else is in the way, and nobody else learns of it.
+        ask=knows and COUNSELOR in actor.roles and care.counsels(actor, case),
         book_again=knows and counsels,
         see_contact=keep
         or permissions.can_see_contact(actor, opened=False)

@@ -240,7 +240,9 @@ class Events(RuleBasedStateMachine):
     def ask_in_person(self, wait: int, meeting: int) -> None:
         told, one = self._part(wait, meeting, 1)
         if self._done(
-            lambda: booking.open_gate(attendance=self._row(one), by=self.desk, now=self.now)
+            lambda: booking.open_gate(
+                attendance=self._row(one), asked_in_person=True, by=SYSTEM, now=self.now
+            )
         ):
             self.oracle.asked_in_person(told, one, self.now)
 
@@ -604,7 +606,7 @@ def test_who_may_be_written_to_only_later_gets_no_reminder_of_the_time_before() 
     _, partner = _couple("talk", safe=False)
     assert _purposes(partner, "planned") == []
     late = partner.appointment.starts_at - timedelta(hours=30)
-    booking.open_gate(attendance=partner, by=SYSTEM, now=late)
+    booking.open_gate(attendance=partner, asked_in_person=True, by=SYSTEM, now=late)
     assert _purposes(partner, "planned") == ["invitation", "reminder-120"]
 
 
@@ -612,7 +614,7 @@ def test_who_may_be_written_to_only_later_gets_no_reminder_of_the_time_before() 
 def test_who_may_be_written_to_only_afterwards_gets_nothing() -> None:
     _, partner = _couple("talk", safe=False)
     after = partner.appointment.ends_at
-    booking.open_gate(attendance=partner, by=SYSTEM, now=after)
+    booking.open_gate(attendance=partner, asked_in_person=True, by=SYSTEM, now=after)
     assert _purposes(partner, "planned") == []
 
 

@@ -202,7 +202,7 @@ def test_a_clinician_who_asked_in_person_opens_the_gate(iris: Counselor) -> None
     session = make.service("session", counselors=[iris], invite_gate="private_check")
     _, partner = book(session, partner=BEN).attendances
     assert partner.gate == Attendance.Gate.PRIVATE_CHECK
-    booking.open_gate(attendance=partner, by=iris.member.as_actor(), now=NOW)
+    booking.open_gate(attendance=partner, asked_in_person=True, by=iris.member.as_actor(), now=NOW)
     assert planned(partner) == {"invitation"}
 
 
@@ -210,7 +210,7 @@ def test_asking_in_person_does_not_open_a_shared_address(talk: Service) -> None:
     shared = people.NewPerson("Ben Birch", "ana@example.org", None, "en", "UTC")
     _, partner = book(talk, partner=shared).attendances
     with pytest.raises(booking.GateStaysShut):
-        booking.open_gate(attendance=partner, by=Actor.system(), now=NOW)
+        booking.open_gate(attendance=partner, asked_in_person=True, by=Actor.system(), now=NOW)
 
 
 def test_on_request_the_time_is_taken_and_the_partner_hears_nothing_yet(iris: Counselor) -> None:

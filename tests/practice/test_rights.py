@@ -57,7 +57,9 @@ def acts(iris: Counselor, talk: Service, couple: Appointment) -> dict[str, Act]:
     return {
         "accept": lambda by: booking.accept(appointment=asked, by=by, now=now),
         "decline": lambda by: booking.cancel(appointment=refused, by=by, now=now),
-        "open_gate": lambda by: booking.open_gate(attendance=ben, by=by, now=now),
+        "open_gate": lambda by: booking.open_gate(
+            attendance=ben, asked_in_person=True, by=by, now=now
+        ),
         "confirm": lambda by: booking.confirm(attendance=ben, by=by, now=now),
         "move": lambda by: booking.move(
             appointment=couple, start=make.at(1, "14:00"), by=by, now=now
@@ -100,7 +102,10 @@ def make_partner() -> people.NewPerson:
 REQUESTS = {"accept", "decline"}
 PRACTICE = {"everybody's time off", "reminders"}
 HOURS = {"hours", "exception", "time off"}
-CLINICIANS = {"open_gate", "book, asked in person"}
+# Who counsels the case decides whether its partner is invited, whoever keeps the diary: they alone
+# know of its flags, and nobody else is to notice one.
+COUNSELS = {"open_gate"}
+CLINICIANS = {"book, asked in person"}
 
 
 def related(couple: Appointment, member: Member, kind: str) -> Actor:
@@ -122,11 +127,11 @@ def actors(couple: Appointment) -> dict[str, tuple[Actor, set[str]]]:
         "nobody": (make.member("nobody", roles=[]).as_actor(), set()),
         "theo": (make.counselor("other").member.as_actor(), set()),
         "through the glass": (theo.as_actor(opened=[couple.case.pk]), set()),
-        "co-counselor": (related(couple, make.counselor("co").member, "co_counselor"), set()),
+        "co-counselor": (related(couple, make.counselor("co").member, "co_counselor"), COUNSELS),
         "supervisor": (related(couple, make.supervisor(), "supervisor"), set()),
         "reviewer": (make.reviewer().as_actor(), REQUESTS),
-        "front desk": (make.front_desk().as_actor(), everything - CLINICIANS),
-        "admin": (make.admin().as_actor(), everything | HOURS | PRACTICE),
+        "front desk": (make.front_desk().as_actor(), everything - COUNSELS - CLINICIANS),
+        "admin": (make.admin().as_actor(), (everything | HOURS | PRACTICE) - COUNSELS),
         "iris": (couple.counselor.member.as_actor(), everything | HOURS),
     }
 

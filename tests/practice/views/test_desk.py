@@ -222,7 +222,7 @@ def test_a_clinician_opens_the_gate(own: Client, staff: Client, couple: Appointm
     assert staff.post(gate).status_code == 403
     assert "I asked them in person" in walk.text(own.get(address(couple)))
     assert own.get(gate).status_code == 405
-    assert own.post(gate)["Location"] == address(couple)
+    assert own.post(gate, {"asked": "yes"})["Location"] == address(couple)
     ben.refresh_from_db()
     assert ben.gate == Attendance.Gate.OPEN
     assert "invitation" in on_its_way(couple)
@@ -234,7 +234,7 @@ def test_a_shared_address_keeps_the_gate_shut(own: Client, iris: Counselor, talk
         gate="shared_address",
     )  # fmt: skip
     ben = shared.attendances.get(role="partner")
-    refused = own.post(f"/desk/attendances/{ben.pk}/open-gate/")
+    refused = own.post(f"/desk/attendances/{ben.pk}/open-gate/", {"asked": "yes"})
     assert refused.status_code == 422
     assert "Both gave the same address" in walk.text(refused)
 

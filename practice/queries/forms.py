@@ -1,0 +1,147 @@
+"""Which forms come with which service, and who of a case may be asked for them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import (
+    Aggregate,
+    Count,
+    DateTimeField,
+    Field,
+    IntegerField,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+)
+from django.db.models.functions import Coalesce
+
+from clients.models import Case
+from clients.models.people import CaseQuerySet
+from intake.models import Assignment
+from intake.rules.rhythm import Before, Sessions
+from practice.models import Appointment, Attendance, FormRule
+from practice.rules import gate
+
+
+def of_service(rules: Iterable[FormRule], service_id: UUID) -> list[FormRule]:
+    """Of these rules the service's own, or the general ones if it has none."""
+    listed = list(rules)
+    own = [one for one in listed if one.service_id == service_id]
+    return own or [one for one in listed if one.service_id is None]
+
+
+def before_first(service_id: UUID) -> list[FormRule]:
+    """What comes before a first session with this service; one statement."""
+    rules = FormRule.objects.filter(active=True, when=FormRule.When.BEFORE_FIRST)
+    fitting = rules.filter(Q(service=service_id) | Q(service__isnull=True))
+    return of_service(fitting.order_by("position", "slug"), service_id)
+
+
+def on_rhythm() -> list[FormRule]:
+    """What is asked again and again; one statement."""
+    rules = FormRule.objects.filter(active=True).exclude(when=FormRule.When.BEFORE_FIRST)
+    return list(rules.order_by("position", "slug", "pk"))
+
+
+def may_be_asked(case_id: UUID) -> dict[UUID, bool]:
+    """Of each who was ever part of an appointment of a case: whether they may be written to alone.
+
+    The last appointment says so. While two share one address nobody is: each would open the
+    other's link. One statement.
+    """
+    rows = Attendance.objects.filter(appointment__case=case_id)
+    last = dict(
+        rows.order_by("appointment__period__startswith", "pk").values_list("person", "gate")
+    )
+    shared = gate.SHARED_ADDRESS in last.values()
+    return {person: not shared and gate.may_be_asked(state) for person, state in last.items()}
+
+
+def bookers(case_id: UUID) -> set[UUID]:
+    """Who booked for a case; one statement."""
+    rows = Attendance.objects.filter(appointment__case=case_id, role=Attendance.Role.BOOKER)
+    return set(rows.values_list("person", flat=True))
+
+
+def begun(case_id: UUID, now: datetime) -> bool:
+    """Whether a case has had a session; one statement."""
+    had = Appointment.objects.filter(case=case_id, state__in=Appointment.ATTENDED)
+    return had.filter(period__endswith__lte=now).exists()
+
+
+def first_coming(case_id: UUID, now: datetime) -> dict[UUID, datetime]:
+    """When each person of a case comes next, of those who still come; one statement."""
+    rows = Attendance.objects.filter(
+        appointment__case=case_id,
+        appointment__state__in=Appointment.TAKES_PLACE,
+        appointment__period__endswith__gt=now,
+    ).exclude(state=Attendance.State.CANCELLED)
+    return dict(
+        rows.order_by().values_list("person").annotate(at=Min("appointment__period__startswith"))
+    )
+
+
+# --- rhythms -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a case stands to one rule: its sessions, and the last time that it was asked."""
+
+    case_id: UUID
+    sessions: Sessions
+    last: Before | None
+
+
+def standing(rule: FormRule, cases: CaseQuerySet, now: datetime) -> list[Standing]:
+    """How these cases stand to a rule on a rhythm; one statement.
+
+    Only those in care, and none in which the last round's time goes on.
+    """
+    held = Appointment.objects.filter(case=OuterRef("pk")).order_by()
+    if rule.service_id is not None:
+        held = held.filter(service=rule.service_id)
+    had = held.filter(state__in=Appointment.ATTENDED, period__endswith__lte=now)
+    coming = held.filter(state=Appointment.State.CONFIRMED, period__startswith__gt=now)
+    given = (
+        Assignment.objects.filter(intake__case=OuterRef("pk"), slug=rule.slug)
+        .exclude(state=Assignment.State.WITHDRAWN)
+        .order_by()
+    )
+    rows = (
+        cases.filter(state=Case.State.ACTIVE)
+        .annotate(
+            had=Coalesce(_one(had, Count("pk"), IntegerField()), 0),
+            ended=_one(had, Max("period__endswith")),
+            starts=_one(coming, Min("period__startswith")),
+            given=_one(given, Max("assigned_at"), of="intake__case"),
+            over=_one(given, Max("expires_at"), of="intake__case"),
+        )
+        .filter(Q(over__isnull=True) | Q(over__lte=now), had__gt=0)
+        .order_by("pk")
+        .values_list("pk", "had", "ended", "starts", "given", "over")
+    )
+    return [
+        Standing(
+            pk,
+            Sessions(had_, ended, starts),
+            Before(given_at, over) if given_at else None,
+        )
+        for pk, had_, ended, starts, given_at, over in rows
+    ]
+
+
+def _one(
+    rows: QuerySet[Any],
+    value: Aggregate,
+    kind: "Field[Any, Any] | None" = None,
+    of: str = "case",
+) -> Subquery:
+    grouped = rows.values(of).annotate(found=value).values("found")
+    return Subquery(grouped, output_field=kind or DateTimeField())
