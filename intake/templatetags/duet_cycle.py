@@ -1,8 +1,11 @@
 """The cycle in the desk's words, with the field's terms; clients' words are the instrument's."""
 
+from datetime import datetime
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 from django import template
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
@@ -27,6 +30,12 @@ def signed(value: Fraction | None) -> str:
         return NOTHING
     shown = half_up(value)
     return f"+{shown}" if shown > 0 else f"−{-shown}" if shown < 0 else "0"
+
+
+@register.filter
+def date_in(moment: datetime, zone: str) -> str:
+    """12 Mar 2027, as the calendars of a zone have it."""
+    return date_format(moment.astimezone(ZoneInfo(zone)), "j M Y")
 
 
 @register.filter

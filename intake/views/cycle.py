@@ -31,14 +31,17 @@ from intake.rules import chart, wording
 from intake.rules import map as cycle_map
 from intake.rules import release as rules
 from intake.rules.answers import Answers
-from intake.rules.chart import Panel, Reading
+from intake.rules.chart import Reading
 from intake.rules.cycle import PEOPLE, Reflection, Who, reflect
 from intake.rules.definition import Definition
 from intake.rules.picture import Move, Picture, Side, Theme, home, paint
 from intake.templatetags import duet_cycle
-from intake.views import cycle_words
+from intake.views import cycle_words, multiples
+from intake.views.multiples import Multiple
 
 READ = "cycle.read"
+# So many letters of a name have room in a loop of the line on a phone.
+_IN_A_LOOP = 9
 
 
 def find(request: MemberRequest, pk: UUID) -> Case:
@@ -116,6 +119,11 @@ class Seen:
     @property
     def reflection(self) -> Reflection:
         return self.picture.reflection
+
+    @property
+    def long_names(self) -> bool:
+        """Whether a name is too long for its loop of the line."""
+        return any(len(one) > _IN_A_LOOP for one in self.names.values())
 
     @property
     def moves(self) -> list[Row]:
@@ -202,39 +210,31 @@ class Past:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class OverTime:
-    """A panel of the comparison, and what it shows."""
-
-    label: str
-    panel: Panel
-
-
-def over_time(known: Sequence[Past]) -> list[OverTime]:
+def over_time(known: Sequence[Past]) -> list[Multiple]:
     """The two moves and the way back to each other over all rounds, on one axis."""
     if len(known) < 2:
         return []
-    along = chart.axis(one.round.ended_at for one in known)
     values: list[tuple[str, Callable[[Side], Fraction | None]]] = [
         (_("Reaching"), lambda side: side.reach.both),
         (_("Stepping back"), lambda side: side.step.both),
         (_("Finding each other again"), lambda side: side.repair),
     ]
+    along = chart.axis(one.round.ended_at for one in known)
+    latest = known[-1].seen
     return [
-        OverTime(
+        multiples.multiple(
             label,
-            chart.panel(
-                [(_mark(known, who), _readings(known, who, value)) for who in PEOPLE],
-                along=along,
-                limits=(Fraction(0), Fraction(100)),
-            ),
+            [
+                multiples.Voice(
+                    latest.names[who], latest.marks[who], tuple(_readings(known, who, value))
+                )
+                for who in PEOPLE
+            ],
+            along=along,
+            limits=(Fraction(0), Fraction(100)),
         )
         for label, value in values
     ]
-
-
-def _mark(known: Sequence[Past], who: Who) -> str:
-    return known[-1].seen.marks[who]
 
 
 def _readings(
@@ -318,14 +318,16 @@ def _shown(
         "dances": cycle_words.dances(found.reflection, found.names),
         "prompts": cycle_words.prompts(found.definition, found.picture, found.names, language),
         "home": _home(found, language),
+        "by_the_other": [
+            cycle_words.seen_by_the_other(found.definition, side, found.names)
+            for side in found.picture.sides
+        ],
         "strokes": {"a": cycle_map.stroke("a"), "b": cycle_map.stroke("b")},
         "map_box": cycle_map.VIEW_BOX,
         "strip_box": cycle_map.AXIS_BOX,
         "ticks": cycle_map.ticks(4),
         "past": list(reversed(known)) if len(known) > 1 else [],
         "panels": over_time(known),
-        "chart_box": chart.VIEW_BOX,
-        "chart": {"left": chart.LEFT, "right": chart.RIGHT},
         "statement": wording.text(found.definition, "statement", language),
     }
 
@@ -360,10 +362,10 @@ def _sharing(
     if case.couple_id is None:
         return {}
     standing = releases.standing(case)
+    there = [one for one in shown.voices if not one.left]
     return {
-        "agreements": [
-            (one, standing.agreed.get(one.person.pk)) for one in shown.voices if not one.left
-        ],
+        "agreements": [(one, standing.agreed.get(one.person.pk)) for one in there],
+        "all_agree": all(standing.agrees(one.person) for one in there),
         "released": standing.release,
         "released_round": standing.release.first.assignment.number if standing.release else None,
         "may_release": care.counsels(request.actor, case),

@@ -15,6 +15,7 @@ from intake.rules.cycle import OTHER, PEOPLE, Reflection, Who
 from intake.rules.definition import Definition
 from intake.rules.picture import Picture, Side
 from intake.rules.scoring import half_up
+from intake.templatetags import duet_cycle
 
 Names = Mapping[Who, str]
 _MOVES = {"reach": gettext_lazy("reaching"), "step": gettext_lazy("stepping back")}
@@ -70,6 +71,27 @@ def _shift(code: str, names: Names) -> str:
     if sign == "+":
         return _("a little more %(move)s by %(who)s") % values
     return _("a little less %(move)s by %(who)s") % values
+
+
+def seen_by_the_other(definition: Definition, side: Side, names: Names) -> str:
+    """What the other sees of somebody: the two moves, and what they guess lies beneath."""
+    seen = [f"{_MOVES[one.name]} {half_up(one.seen)}" for one in side.moves if one.seen is not None]
+    if not seen:
+        return ""
+    often = definition.scoring["thresholds"]["reason_named"]
+    guesses = [
+        duet_cycle.theme_words(one.theme)
+        for one in side.feelings
+        if one.guess is not None and one.guess >= often
+    ]
+    values = {
+        "other": names[OTHER[side.who]],
+        "moves": ", ".join(seen),
+        "beneath": ", ".join(guesses),
+    }
+    if not guesses:
+        return _("%(other)s sees %(moves)s.") % values
+    return _("%(other)s sees %(moves)s, and guesses beneath it: %(beneath)s.") % values
 
 
 @dataclass(frozen=True, slots=True)

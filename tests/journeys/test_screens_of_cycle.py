@@ -31,6 +31,10 @@ def pages_of(page: Page, name: str) -> int:
         format="A4", margin={side: "12mm" for side in ("top", "right", "bottom", "left")}
     )
     if folder := os.environ.get("SCREENS"):
+        page.set_viewport_size({"width": 703, "height": 1032})
+        page.emulate_media(media="print")
+        page.screenshot(path=Path(folder) / f"{name}.print.png", full_page=True)
+        page.emulate_media(media="screen")
         (Path(folder) / f"{name}.pdf").write_bytes(printed)
     return (
         printed.count(b"/Type /Page\n")
