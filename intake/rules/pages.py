@@ -7,7 +7,7 @@ was answered; a page of which nothing is asked now is passed over.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from intake.rules.answers import Answers, is_answered
+from intake.rules.answers import Answered, Answers, is_answered
 from intake.rules.conditions import asked
 from intake.rules.definition import SHOWN_ONLY, Definition, Item, Section
 
@@ -116,8 +116,15 @@ def is_said(item: Item, answers: Answers) -> bool:
     return is_answered(answer) or (not item.required and answer is not None)
 
 
-def step(found: Sequence[Page], number: int) -> tuple[int, int]:
-    """Which page of how many this is, of those that are asked now."""
+def step(
+    definition: Definition, answers: Answers, number: int, *, short: bool = False
+) -> tuple[int, int]:
+    """Which page of how many this is, of those that are asked now.
+
+    A question that may end the form counts as passed: what comes behind it belongs to the way.
+    """
+    passed = {one.id: Answered(one.stop_unless) for one in definition.items if one.stop_unless}
+    found = pages(definition, {**answers, **passed}, short=short)
     return sum(one.number <= number for one in found), len(found)
 
 

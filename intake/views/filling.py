@@ -225,7 +225,9 @@ def _show(
     status: int = 200,
     elsewhere: dict[str, str] | None = None,
 ) -> HttpResponse:
-    step, steps = pages.step(form.pages, page.number)
+    step, steps = pages.step(
+        form.definition, form.answers, page.number, short=form.assignment.short
+    )
     guarded = form.assignment.slug == PRIVATE_CHECK
     context = frame.context(
         form.own,
@@ -347,7 +349,7 @@ def _look(
     rows = [
         {
             "section": form.texts.get(f"sections.{page.section.id}.title", "")
-            if page.opens
+            if page.opens and item is page.questions[0]
             else "",
             "number": page.number,
             "id": f"id_q-{item.id}",

@@ -33,7 +33,8 @@ const watch = (form) => {
   };
 
   const take = (status, told) => {
-    if (told.revision) form.elements.revision.value = told.revision;
+    // After a conflict the page stays what it was: an older one, whose person is to choose.
+    if (told.revision && !told.conflicts?.length) form.elements.revision.value = told.revision;
     if (told.help) showHelp();
     if (status === 200) return say(told.saved ? "saved" : "");
     ended = told.closed === true || told.conflicts?.length > 0;
