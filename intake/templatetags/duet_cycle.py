@@ -120,7 +120,7 @@ def category_words(category: str | None) -> str:
     return {
         "recovered": _("recovered"),
         "improved": _("improved"),
-        "no_reliable_change": _("no reliable change"),
+        "unchanged": _("no reliable change"),
         "deteriorated": _("deteriorated"),
         "about_the_same": _("about the same"),
     }.get(category or "", category or "")
