@@ -368,7 +368,9 @@ CELERY_BEAT_SCHEDULE = {
         "practice.tasks.tell_members": 30.0,
         "practice.tasks.expire_holds": 60.0,
         "practice.tasks.escalate_flags": 300.0,
+        "practice.tasks.expire_forms": 300.0,
         "clients.tasks.watch_reading": 600.0,
+        "practice.tasks.give_rounds": 3600.0,
         "clients.tasks.report_access": 3600.0,
         "config.tasks.forget_sessions": 3600.0,
     }.items()

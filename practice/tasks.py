@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from clients.actions import access, messages, notices
 from clients.rules.actors import Actor
-from intake.actions import safety
-from practice.actions import booking, idempotency
+from intake.actions import giving, safety
+from practice.actions import booking, forms, idempotency
 from practice.queries import letters, notice_letters, pages
 
 _scanning, _asked = threading.Lock(), threading.Event()
@@ -81,3 +81,17 @@ def escalate_flags() -> int:
         return 0
     after = timedelta(hours=practice.escalate_after_hours)
     return safety.escalate_due(after=after, by=Actor.system(), now=timezone.now())
+
+
+@shared_task(name="practice.tasks.give_rounds")
+def give_rounds() -> int:
+    """Ask again what is asked on a rhythm, where its time has come."""
+    if pages.practice() is None:
+        return 0
+    return forms.give_rounds(by=Actor.system(), now=timezone.now())
+
+
+@shared_task(name="practice.tasks.expire_forms")
+def expire_forms() -> int:
+    """End what nobody sent in time, and links whose time is over."""
+    return giving.expire(by=Actor.system(), now=timezone.now())

@@ -27,7 +27,6 @@ from practice.queries import forms, offers
 from practice.queries.terms import Terms
 from practice.rules import gate, nudges, reminders
 
-SUBJECT: Final = "intake"
 _EMAIL: Final = SafeContact.Channel.EMAIL
 _BATCH: Final = 200
 
@@ -127,7 +126,9 @@ def plan(
                 now=now,
             )
         ]
-        rows += messages.new_rows(wants, subject_kind=SUBJECT, subject_id=one.intake.pk, now=now)
+        rows += messages.new_rows(
+            wants, subject_kind=nudges.SUBJECT, subject_id=one.intake.pk, now=now
+        )
     return rows
 
 
@@ -306,7 +307,12 @@ def _end(intakes: Iterable[Intake], reason: str, by: Actor, now: datetime) -> No
     for intake in intakes:
         giving.end(intake=intake, reason=reason, by=by, now=now)
         messages.replan(
-            subject_kind=SUBJECT, subject_id=intake.pk, wanted=[], reason=reason, by=by, now=now
+            subject_kind=nudges.SUBJECT,
+            subject_id=intake.pk,
+            wanted=[],
+            reason=reason,
+            by=by,
+            now=now,
         )
 
 
@@ -416,14 +422,14 @@ def _replan_case(case_id: UUID, reason: str, by: Actor, now: datetime) -> None:
 def _replan(
     intakes: Sequence[Intake], asked: Mapping[UUID, bool], reason: str, by: Actor, now: datetime
 ) -> None:
-    messages.lock(subject_kind=SUBJECT, subject_ids=[one.pk for one in intakes])
+    messages.lock(subject_kind=nudges.SUBJECT, subject_ids=[one.pk for one in intakes])
     waiting = given.open_of(intakes)
     quiet = planning.quiet_hours(one.person_id for one in intakes)
     delay = timedelta(seconds=offers.the_practice().confirmation_delay_seconds)
     for intake in intakes:
         person = intake.person
         messages.replan(
-            subject_kind=SUBJECT,
+            subject_kind=nudges.SUBJECT,
             subject_id=intake.pk,
             wanted=wanted(
                 intake=intake,

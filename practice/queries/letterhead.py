@@ -32,6 +32,13 @@ def sender_name(practice: Practice) -> str:
     return _("Appointments") if not name or reveals(name) else name
 
 
+def zone_words(zone: str) -> str:
+    """A zone in words of the active language, such as "New York time"."""
+    if zone == "UTC":
+        return "UTC"
+    return _("%(city)s time") % {"city": zone.rpartition("/")[2].replace("_", " ")}
+
+
 def host() -> str:
     """The name of the site's host, out of its configured address."""
     return urlsplit(settings.DUET["BASE_URL"]).hostname or "localhost"

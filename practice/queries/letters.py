@@ -31,8 +31,9 @@ from clients.models import Message
 from clients.rules import access
 from practice.models import Appointment, Attendance, Practice, Service
 from practice.queries import letterhead
+from practice.queries.intake_letters import IntakeLetters
 from practice.queries.sign_in_letters import SignInLetters
-from practice.rules import calendar_entry, cancellation, wall
+from practice.rules import calendar_entry, cancellation, nudges, wall
 from practice.rules.calendar_entry import Entry, Method
 
 # One plain statement for each letter: it is what the sender pays for looking again.
@@ -138,6 +139,7 @@ def subjects() -> dict[str, Subject]:
         return {}
     return {
         "attendance": AttendanceLetters(practice),
+        nudges.SUBJECT: IntakeLetters(practice),
         access.LINK_SUBJECT: SignInLetters(practice),
     }
 
@@ -162,13 +164,6 @@ def why_not(purpose: str, version: int, now: Standing) -> str | None:
     return (
         None if now.appointment in _HOLDS.get(purpose, _CONFIRMED) else "state_" + now.appointment
     )
-
-
-def zone_words(zone: str) -> str:
-    """A zone in words of the active language, such as "New York time"."""
-    if zone == "UTC":
-        return "UTC"
-    return _("%(city)s time") % {"city": zone.rpartition("/")[2].replace("_", " ")}
 
 
 def calendar_bytes(attendance: Attendance, now: datetime) -> bytes:
@@ -273,7 +268,7 @@ def _facts(kind: str, message: Message, attendance: Attendance, practice: Practi
     return _Facts(
         subject=str(_SUBJECTS[kind]),
         when=_span(attendance),
-        zone=zone_words(zone),
+        zone=letterhead.zone_words(zone),
         there=_there(attendance, zone),
         place=_place(appointment),
         link=page_url(attendance.token),
@@ -328,7 +323,7 @@ def _there(attendance: Attendance, zone: str) -> str:
         wall.zone_info(zone)
     ).replace(tzinfo=None):
         return ""
-    return f"{_moment(at, there)} ({zone_words(there)})"
+    return f"{_moment(at, there)} ({letterhead.zone_words(there)})"
 
 
 def _place(appointment: Appointment) -> str:

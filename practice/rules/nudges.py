@@ -5,6 +5,8 @@ from typing import Final
 
 from practice.rules.reminders import Planned, Quiet, after_quiet_hours, before_quiet_hours
 
+# What such a letter is about in the ledger, and the first of them; the others only remind.
+SUBJECT: Final = "intake"
 FIRST: Final = "intake"
 # How long before it is due each reminder goes.
 NUDGES: Final = {"intake-nudge-1": timedelta(days=2), "intake-nudge-2": timedelta(0)}

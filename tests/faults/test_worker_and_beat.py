@@ -57,6 +57,8 @@ def test_a_beat_that_starts_rings_at_once_so_that_dying_often_does_not_silence_i
         "practice.tasks.tell_members",
         "practice.tasks.expire_holds",
         "practice.tasks.escalate_flags",
+        "practice.tasks.expire_forms",
+        "practice.tasks.give_rounds",
         "clients.tasks.seal_audit",
         "clients.tasks.watch_reading",
         "clients.tasks.report_access",

@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from clients.channels.letter import Letter
 from clients.models import Message, Person
 from practice.models import Appointment, Attendance, Counselor, Practice, Service
-from practice.queries import letters
+from practice.queries import letterhead, letters
 from practice.queries.letters import AttendanceLetters
 from practice.rules import neutral
 from tests import factories
@@ -537,10 +537,10 @@ def test_the_due_moment_of_a_reminder_does_not_show_in_its_template_name() -> No
 
 
 def test_zone_words_name_a_city_in_the_readers_language() -> None:
-    assert letters.zone_words("America/Argentina/Buenos_Aires") == "Buenos Aires time"
+    assert letterhead.zone_words("America/Argentina/Buenos_Aires") == "Buenos Aires time"
     with translation.override("es"):
-        assert letters.zone_words("Europe/Madrid") == "hora de Madrid"
-    assert letters.zone_words("UTC") == "UTC"
+        assert letterhead.zone_words("Europe/Madrid") == "hora de Madrid"
+    assert letterhead.zone_words("UTC") == "UTC"
 
 
 def test_half_hour_zones_and_both_sides_of_midnight(practice: Practice, iris: Counselor) -> None:
