@@ -8,9 +8,11 @@ from django.db.models import Count, Max, Min, Q
 
 from clients.models import Case
 from clients.rules.actors import Actor
+from clients.rules.permissions import Right, can
 from intake.models import Assignment, Review, ReviewStep
 from intake.rules.review import Given
 
+_SHOWN = 50
 # What is given again on a rhythm isn't part of the intake.
 _PART = ~Q(origin=Assignment.Origin.RHYTHM)
 
@@ -67,11 +69,17 @@ def of_case(actor: Actor, case: Case) -> Review | None:
 
 
 def steps(actor: Actor, case: Case) -> list[ReviewStep]:
-    """All that was done about the case's intakes, the last first; one statement."""
+    """All that was done about the case's intakes, the last first; two statements.
+
+    With what was written, and so for nobody but those who decide: reviewers, and its clinicians.
+    """
+    decides = can(actor, Right.REVIEW)
+    if not decides and not Case.objects.counseled_by(actor).filter(pk=case.pk).exists():
+        return []
     reviews = Review.objects.visible_to(actor).filter(case=case.pk)
     found = ReviewStep.objects.filter(review__in=reviews)
     return list(
         found.select_related(
             "by", "person__key", "review__case__couple__key", "review__case__person__key"
-        ).order_by("-at", "-pk")[:50]
+        ).order_by("-at", "-pk")[:_SHOWN]
     )

@@ -162,7 +162,7 @@ def _case_page(request: MemberRequest, found: Case, now: datetime) -> HttpRespon
         "glass": glass_of(actor, found.pk, now),
         "flags": safety.open_flags(actor, found),
         "review": reviewing.of_case(actor, found),
-        "steps": reviewing.steps(actor, found) if is_open or can(actor, Right.REVIEW) else [],
+        "steps": reviewing.steps(actor, found),
         "coming": rows_of(sessions.coming),
         "past": rows_of(sessions.past),
         "more_past": sessions.more_past,

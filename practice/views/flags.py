@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from clients import doors
 from clients.doors import MemberRequest
 from clients.queries import care
+from clients.rules.permissions import NotPermitted
 from intake.actions import safety as acts
 from intake.models import Flag, Response
 from intake.queries import safety
@@ -121,8 +122,10 @@ def see(request: MemberRequest, pk: UUID) -> HttpResponse:
 @doors.about("flag")
 @require_POST
 def close(request: MemberRequest, pk: UUID) -> HttpResponse:
-    """Close it with a note."""
+    """Close it with a note. Refuses (403) whoever is no clinician of the case, or by the glass."""
     now, found = timezone.now(), find(request, pk)
+    if not safety.may_close(request.actor, found.case):
+        raise NotPermitted
     form = Noted(request.POST)
     if not form.is_valid():
         return _flag_page(request, found, now, form=form, status=form.status)

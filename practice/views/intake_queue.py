@@ -153,7 +153,7 @@ def _review_page(
     forms = review_queue.forms(actor, found)
     persons = [one.person for one in line.voices]
     said = [one.response for one in forms if one.response is not None]
-    answers = caseload.answers(actor, found.case) if may.review else []
+    answers = caseload.answers(actor, found.case)
     known = acquaintance.known(actor, found.case, persons) if may.review else acquaintance.Found()
     reads.on_review(review=found, persons=persons, responses=said, by=actor, now=now)
     reads.in_search(persons=known.shown, by=actor, now=now)
@@ -175,7 +175,7 @@ def _review_page(
         ],
         "known": known,
         "flags": safety.open_flags(actor, found.case),
-        "steps": reviewing.steps(actor, found.case) if may.review else [],
+        "steps": reviewing.steps(actor, found.case),
         "glass": glass_of(actor, found.case_id, now),
         "refusal": refusal,
         "zone": zone,
