@@ -1,12 +1,13 @@
 """What somebody answered, as values: how it is kept, and what it is worth."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
-from intake.rules.definition import Definition, Item
+from intake.rules.definition import Definition, Item, exact
 
 # Written out: an exponent could ask for a number of a million digits.
 _NUMBER: Final = re.compile(r"[-+]?\d{1,20}(\.\d{1,20})?", re.ASCII)
@@ -71,13 +72,16 @@ def worth(definition: Definition, item: Item, answer: Answered | None) -> Fracti
 
 
 def number(value: object) -> Fraction | None:
-    """A number that was given as one or as plain text; none for all else."""
+    """A number that was given as one, or written out in a text; none for all else."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, Fraction):
-        return value
-    text = str(value) if isinstance(value, int | float | str) else ""
-    return Fraction(text) if _NUMBER.fullmatch(text) else None
+    if isinstance(value, int | Fraction):
+        return Fraction(value)
+    if isinstance(value, float):
+        return exact(value) if math.isfinite(value) else None
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return Fraction(value)
+    return None
 
 
 def by_weight(definition: Definition, item_id: str, value: object) -> Answered | None:
