@@ -5,7 +5,9 @@ from typing import Final
 
 # In the order in which a couple reads them.
 PARTS: Final = ("dance", "positions", "feelings", "reasons", "repair")
-# Who the dance is between is part of what it says; alone it names nobody.
+# Of the words to which somebody agrees. Raised when they change.
+SHARE_VERSION: Final = "1"
+# What stands in the way.
 NOT_TWO, VERSIONS, UNREADABLE, CONSENT, FLAG, NOTHING = (
     "not_two",
     "versions",

@@ -78,7 +78,6 @@ def change(request: MemberRequest, pk: UUID) -> HttpResponse:
         "names": " & ".join(str(one.person.shown_name) for one in everybody if not one.left),
         "forms": [_shown(one, everybody, along) for one in shown] if along else [],
         "held": held and len(shown) < len(forms),
-        "zone": timezone.get_default_timezone_name(),
     }
     return render(request, "duet/intake/change.html", context)
 

@@ -275,7 +275,6 @@ def _page(
         "voices": voices,
         "rounds": list(reversed(rounds)),
         "shown": shown,
-        "zone": timezone.get_default_timezone_name(),
     }
     if shown is not None:
         context |= _shown(request, case, shown, rounds)

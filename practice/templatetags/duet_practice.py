@@ -21,6 +21,12 @@ class Face:
     phone: str = ""
     # Of which country its crisis lines are.
     region: str = "US"
+    zone: str = "UTC"
+
+    @property
+    def name(self) -> str:
+        """As the frames of pages call it."""
+        return self.neutral_name
 
 
 @register.simple_tag(takes_context=True)
@@ -30,7 +36,7 @@ def practice_face(context: dict[str, Any]) -> Face:
     found: Face | None = getattr(request, _KEPT, None)
     if found is None:
         row = pages.practice()
-        found = Face(row.neutral_name, row.phone, row.region) if row else Face()
+        found = Face(row.neutral_name, row.phone, row.region, row.zone) if row else Face()
         if request is not None:
             setattr(request, _KEPT, found)
     return found
