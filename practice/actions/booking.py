@@ -954,21 +954,26 @@ def judge_gates(*, appointment: Appointment, by: Actor, now: datetime) -> None:
     """Judge the partners' gates anew after somebody's contact changed.
 
     What the booker said, and what a clinician cleared, still holds: an open gate shuts only for a
-    missing or a shared address, and one that was shut for either opens when that is mended. While
-    a flag is open, none does.
+    missing or a shared address, and one that was shut for either opens when that is mended. One
+    that waits for the private checks only shuts, and while a flag is open none opens.
     """
-    mended = {Attendance.Gate.SHARED_ADDRESS, Attendance.Gate.NO_CONTACT, Attendance.Gate.OPEN}
-    partners = Attendance.objects.filter(
-        appointment=appointment, role=Attendance.Role.PARTNER, gate__in=mended
-    ).select_related("person__key")
+    partners = (
+        Attendance.objects.filter(appointment=appointment, role=Attendance.Role.PARTNER)
+        .exclude(gate=Attendance.Gate.SAID_UNSAFE)
+        .select_related("person__key")
+    )
     for attendance in partners:
         was_open = attendance.gate == Attendance.Gate.OPEN
         state = _judged(appointment, attendance, asked_in_person=was_open)
-        if state == gate.OPEN and not was_open and _is_held(appointment.case):
+        if state == gate.OPEN and not was_open and _stays_held(appointment, attendance):
             state = gate.PRIVATE_CHECK
         if state != attendance.gate:
             _set_gate(appointment, attendance, state, by, now)
             forms.give_first(appointment=appointment, by=by, now=now)
+
+
+def _stays_held(appointment: Appointment, attendance: Attendance) -> bool:
+    return attendance.gate == Attendance.Gate.PRIVATE_CHECK or _is_held(appointment.case)
 
 
 def _is_held(case: Case | None) -> bool:
