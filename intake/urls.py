@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path, register_converter
 
-from intake.views import change, cycle, filling, taking
+from intake.views import change, cycle, filling, taking, together
 
 app_name = "intake"
 
@@ -26,6 +26,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("desk/cases/<uuid:pk>/cycle/release/", cycle.release, name="cycle-release"),
     path("desk/cases/<uuid:pk>/cycle/withdraw/", cycle.withdraw, name="cycle-withdraw"),
     path("desk/cases/<uuid:pk>/change/", change.change, name="change"),
+    path("portal/together/", together.together, name="together"),
+    path("portal/reflection/", together.reflection, name="reflection"),
+    path("portal/sharing/", together.sharing, name="sharing"),
     # After a POST the token leaves the address: the session remembers whose forms they are.
     path("i/", taking.mine, name="mine"),
     path("i/policy/", taking.policy, name="policy"),

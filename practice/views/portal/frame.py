@@ -49,6 +49,6 @@ def outside(
 
 def go_on(opened: Opened, to: str) -> HttpResponse:
     """On to a page, with the session's new token."""
-    response = redirect(f"practice:{to}")
+    response = redirect(to if ":" in to else f"practice:{to}")
     portal_cookie.keep(response, opened)
     return response

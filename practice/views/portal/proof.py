@@ -31,10 +31,15 @@ _ASKED_BY = (
     "portal-requests",
     "portal-safe-contact",
 )
+_ASKED_BY_INTAKE = ("reflection", "sharing", "together")
 
 
 def _then(name: str) -> str:
-    return name if name in _ASKED_BY else "portal-mine"
+    return name if name in _ASKED_BY or name in _ASKED_BY_INTAKE else "portal-mine"
+
+
+def _page_of(then: str) -> str:
+    return f"intake:{then}" if then in _ASKED_BY_INTAKE else then
 
 
 @doors.portal
@@ -58,7 +63,7 @@ def prove(request: PersonRequest) -> HttpResponse:
     if tried.opened is None:
         form.add_error("pin", _locked() if tried.locked else _wrong())
         return _prove(request, form, then, status=422)
-    return frame.go_on(tried.opened, then)
+    return frame.go_on(tried.opened, _page_of(then))
 
 
 def _wrong() -> str:
@@ -115,7 +120,7 @@ def prove_with_passkey(request: PersonRequest) -> HttpResponse:
         )
     except PasskeyRefused:
         return _prove(request, forms.Pin(), then, failed=True, status=422)
-    return frame.go_on(opened, then)
+    return frame.go_on(opened, _page_of(then))
 
 
 @doors.portal
