@@ -29,6 +29,7 @@ from practice.actions import booking
 from practice.demo import cast
 from practice.demo.drawing import SEED, CaseDraft, PersonDraft, Visit
 from practice.demo.ledger import History
+from practice.demo.paperwork import ORDER, Paperwork
 from practice.demo.setting import Setting
 from practice.models import Answer, Appointment, Attendance, ConsentGiven
 from practice.rules import wall
@@ -47,6 +48,7 @@ _ORDER: Final = (
     Attendance,
     Answer,
     ConsentGiven,
+    *ORDER,
     Message,
     AuditEntry,
 )
@@ -59,6 +61,7 @@ class Writer:
         self._setting, self._index_key, self._by, self._now = setting, index_key, by, now
         self._rng = random.Random(SEED)  # noqa: S311 - answers and seconds, no secrets
         self._history = History(setting, self._rng, now)
+        self._paperwork = Paperwork(setting, by, now)
         self._rows: dict[type[models.Model], list[models.Model]] = {kind: [] for kind in _ORDER}
         self._count = dict.fromkeys((Person, Appointment, Message), 0)
 
@@ -86,6 +89,7 @@ class Writer:
         case = self._case(draft, persons, opened)
         for visit in draft.visits:
             self._visit(draft, visit, case, persons, permissions)
+        self._add(*self._paperwork.rows(draft, case, persons))
 
     def _add(self, *rows: models.Model) -> None:
         for row in rows:

@@ -195,6 +195,14 @@ CONSENTS: Final = (
     ("cutoff", "I can move or cancel until 24 hours before; after that I call the practice."),
 )
 
+# What comes before a first session: (service, or "" for any other, instruments)
+_FIRST: Final = ("private-check", "practice-intake")
+FORMS: Final = (
+    ("", _FIRST),
+    ("couple-session", (*_FIRST, "cycle-reflection")),
+    ("long-session", (*_FIRST, "cycle-reflection")),
+)
+
 ANSWERS: Final = (
     "We have the same argument about the dishes, and it is never about the dishes.",
     "One of us talks, the other goes quiet. We would like to meet in the middle.",

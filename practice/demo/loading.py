@@ -104,7 +104,7 @@ def load(
 def _load(cases: int, by: Actor, now: datetime, progress: Progress) -> Counts:
     people.ensure_index_key(by=by, now=now)
     diary = drawing.draw(count=cases, now=now)
-    writer = Writer(setting.set_up(diary, now), keys.index_key(), by, now)
+    writer = Writer(setting.set_up(diary, by, now), keys.index_key(), by, now)
     drafts = iter(diary.cases)
     progress(done := 0, cases)
     with _left_alone_by_the_collector():

@@ -1,4 +1,4 @@
-"""The practice around the cases: members, rooms, hours, services, questions, reminder rules."""
+"""The practice around the cases: members, rooms, hours, services, questions, forms, rules."""
 
 import uuid
 from dataclasses import dataclass
@@ -10,13 +10,17 @@ from django.contrib.auth.hashers import make_password
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from clients.models import Member
-from clients.rules.actors import COUNSELOR
+from clients.rules.actors import COUNSELOR, Actor
+from intake.actions import crisis, instruments
+from intake.models import CasePolicy, CrisisLine, Instrument
+from intake.views.words import policy
 from practice.demo import cast
 from practice.demo.copying import copy_in
 from practice.demo.drawing import Diary
 from practice.models import (
     Consent,
     Counselor,
+    FormRule,
     HoursException,
     Offer,
     Practice,
@@ -42,9 +46,12 @@ class Setting:
     services: dict[str, Service]
     questions: dict[str, list[Question]]
     consents: dict[str, list[Consent]]
+    instruments: dict[str, Instrument]
+    # What everybody reads before they answer: how what is said alone is kept.
+    policy_words: str
 
 
-def set_up(diary: Diary, now: datetime) -> Setting:
+def set_up(diary: Diary, by: Actor, now: datetime) -> Setting:
     """Write the practice's own rows, and return those that the cases point at."""
     practice = Practice.objects.create(
         name="Lantern House",
@@ -64,7 +71,39 @@ def set_up(diary: Diary, now: datetime) -> Setting:
     services = _services(counselors)
     questions, consents = _questions(services), _consents(services, now)
     ReminderRule.objects.bulk_create(ReminderRule(minutes_before=lead) for lead in _REMINDERS)
-    return Setting(practice, members, counselors, services, questions, consents)
+    published = _instruments(by, now)
+    _form_rules(services)
+    _crisis_lines(members["olive"], by, now)
+    words = "\n\n".join(policy(CasePolicy.Kind(practice.secrets_policy)))
+    return Setting(practice, members, counselors, services, questions, consents, published, words)
+
+
+def _instruments(by: Actor, now: datetime) -> dict[str, Instrument]:
+    """What came with the software, in use long enough for all who have answered."""
+    loaded = instruments.load_shipped(by=by, now=now - timedelta(days=200))
+    return {row.slug: row for row in loaded if row.state == Instrument.State.PUBLISHED}
+
+
+def _form_rules(services: dict[str, Service]) -> None:
+    """The private check and the intake come before any first session, and more with two."""
+    rules = [
+        FormRule(service=services.get(service), slug=slug, position=position)
+        for service, slugs in cast.FORMS
+        for position, slug in enumerate(slugs)
+    ]
+    again = FormRule(
+        service=services["couple-session"],
+        slug="cycle-reflection",
+        when=FormRule.When.EVERY_WEEKS,
+        weeks=4,
+        short=True,
+    )
+    FormRule.objects.bulk_create([*rules, again])
+
+
+def _crisis_lines(member: Member, by: Actor, now: datetime) -> None:
+    crisis.load_shipped(by=by, now=now)
+    CrisisLine.objects.update(verified_on=now.date(), verified_by=member)
 
 
 def _members(diary: Diary) -> dict[str, Member]:
