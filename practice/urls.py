@@ -10,6 +10,7 @@ from clients import doors
 from clients.api.endpoint import Endpoint, Unknown
 from practice.api import (
     appointments,
+    assignments,
     attendances,
     bookings,
     offered,
@@ -29,6 +30,7 @@ from practice.views import (
     desk,
     details,
     flags,
+    forms,
     glass,
     intake_queue,
     leaving,
@@ -81,6 +83,7 @@ api: list[URLPattern] = [
     path("holds/", doors.public(bookings.Holds.as_view()), name="api-holds"),
     path("holds/<token:token>/", doors.public(bookings.Hold.as_view()), name="api-hold"),
     path("bookings/", doors.public(bookings.Bookings.as_view()), name="api-bookings"),
+    path("assignments/", _members(assignments.Assignments), name="api-assignments"),
     path("appointments/", _members(appointments.Appointments), name="api-appointments"),
     path("appointments/<uuid:pk>/", _members(appointments.One), name="api-appointment"),
     path("attendances/<token:token>/", _own(attendances.Attendance), name="api-attendance"),
@@ -171,6 +174,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("desk/cases/<uuid:pk>/lift/", care.lift, name="desk-lift"),
     path("desk/cases/<uuid:pk>/close/", care.close, name="desk-case-close"),
     path("desk/cases/<uuid:pk>/reopen/", care.reopen, name="desk-case-reopen"),
+    path("desk/cases/<uuid:pk>/forms/", forms.of_case, name="desk-forms"),
+    path("desk/forms/<uuid:pk>/withdraw/", forms.withdraw, name="desk-form-withdraw"),
+    path("desk/intakes/<uuid:pk>/again/", forms.ask_again, name="desk-form-again"),
     path("desk/care/<uuid:pk>/end/", care.end, name="desk-care-end"),
     path("desk/intake/", intake_queue.queue, name="desk-intake"),
     path("desk/intake/<uuid:pk>/", intake_queue.review, name="desk-review"),

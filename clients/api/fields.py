@@ -312,6 +312,15 @@ class Slugs(serializers.ListField):
         return found
 
 
+class Ids(serializers.ListField):
+    """A few ids."""
+
+    child = Id()
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_length=1, max_length=FEW, **kwargs)
+
+
 class Few(serializers.DictField):
     """A few values under names that the practice chose."""
 

@@ -54,6 +54,7 @@ _WHY: dict[int, str] = {
     404: "There is nothing here.",
     405: "This method isn't offered here.",
     409: "The time, the hold or the short name is taken; `next` names the next open times.",
+    410: "This was erased.",
     412: "Somebody else has changed it since: read it again.",
     413: "The request is longer than 1 MB.",
     415: "The body isn't JSON in UTF-8.",

@@ -11,9 +11,13 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import Final
 from uuid import UUID
 
-# The verbs of lists: the diary, the caseload, the access report itself, what clients ask, intakes.
+# The verbs of lists: the diary, the caseload, the access report itself, what clients ask, intakes,
+# what was given and what was sent.
 LISTS: Final = frozenset(
-    {"diary.read", "caseload.read", "access.read", "request.read", "queue.read"}
+    {
+        *("diary.read", "caseload.read", "access.read", "request.read", "queue.read"),
+        *("assignment.read", "responses.read"),
+    }
 )
 
 HOUR: Final = timedelta(hours=1)

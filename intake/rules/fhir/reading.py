@@ -281,7 +281,7 @@ def _coding(coding: Node) -> Node | None:
 
 def _slug(name: str) -> str:
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)
-    return re.sub(r"[^a-z0-9]+", "-", spaced.lower())[:50].strip("-")
+    return re.sub(r"[^a-z0-9]+", "-", spaced.lower())[:44].strip("-")
 
 
 def _explain(items: list[Node], item_id: str, words: str) -> None:

@@ -1,0 +1,62 @@
+"""What was sent, for members who may read it, with the version of the form that it answers."""
+
+import json
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import cast
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from clients.models import Case
+from clients.rules.actors import Actor
+from intake.models import Assignment, Instrument, Response
+from intake.rules.answers import Answered, load
+
+
+def sent(
+    actor: Actor, *, case: UUID | None = None, person: UUID | None = None, slug: str = ""
+) -> QuerySet[Response]:
+    """Responses that the actor may read: of one case, one person or one form, where said."""
+    found = cast("QuerySet[Response]", Response.objects.visible_to(actor).sent())
+    if case:
+        found = found.filter(assignment__intake__case=case)
+    if person:
+        found = found.filter(assignment__intake__person=person)
+    if slug:
+        found = found.filter(assignment__slug=slug)
+    return found.select_related("assignment__intake__person__key")
+
+
+def unguarded(found: "QuerySet[Response]") -> "QuerySet[Response]":
+    """Without private checks: those are read one by one, and leave in no list or file."""
+    return found.filter(guarded=False)
+
+
+def of_case(actor: Actor, case: Case) -> list[Response]:
+    """What those of a case have sent, private checks aside, the oldest first; one statement."""
+    return list(unguarded(sent(actor, case=case.pk)).order_by("sent_at", "pk"))
+
+
+def given(actor: Actor, *, case: UUID | None = None) -> QuerySet[Assignment]:
+    """What was given to people whom the actor may know of."""
+    found = Assignment.objects.visible_to(actor)
+    if case:
+        found = found.filter(intake__case=case)
+    return found.select_related("intake")
+
+
+def instruments(rows: Iterable[Assignment]) -> dict[UUID, Instrument]:
+    """The versions of these, each once, so that each definition is read once; one statement."""
+    return Instrument.objects.in_bulk({one.instrument_id for one in rows})
+
+
+def answers(response: Response) -> dict[str, Answered]:
+    """What was answered. Refuses (Unreadable, Erased) what can't be opened."""
+    return load(json.loads(response.answers))
+
+
+def scores(response: Response) -> Mapping[str, Fraction | None]:
+    """The scores as they were stored when it was sent. Refuses as `answers`."""
+    stored: dict[str, str | None] = json.loads(response.scores or "{}")
+    return {name: None if one is None else Fraction(one) for name, one in stored.items()}
