@@ -24,6 +24,8 @@ class Reading:
     at: datetime
     value: Fraction | None
     version: str
+    # Of the round; what belongs together stands in one line of the table.
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,12 @@ def _score(
 
 def _readings(form: Form, voice: Voice, subscale: str) -> tuple[Reading, ...]:
     return tuple(
-        Reading(row.response.sent_at, row.scores.get(subscale), row.version)
+        Reading(
+            row.response.sent_at,
+            row.scores.get(subscale),
+            row.version,
+            row.response.assignment.number,
+        )
         for row in form.sent
         if row.person_id == voice.person.pk and row.response.sent_at is not None
     )
@@ -189,22 +194,17 @@ def _step(step: Step) -> str:
 
 
 def _cited(cuts: Sequence[Cut], known: Change | None, index: float | None) -> list[str]:
-    told = [
-        _("Dotted: %(label)s at %(operator)s %(value)s (%(citation)s)")
-        % {
-            "label": one.label_staff,
-            "operator": one.operator,
-            "value": f"{float(one.value):g}",
-            "citation": one.citation,
-        }
-        for one in cuts
-    ]
+    """What the dotted lines and the shade are, and where that is published."""
+    told, sources = [], [one.citation for one in cuts]
+    if cuts:
+        labels = "; ".join(one.label_staff for one in cuts)
+        told.append(_("Dotted: %(labels)s.") % {"labels": labels})
     if known is not None and index is not None:
         told.append(
-            _(
-                "Shaded: within %(points)s points of the beginning is no reliable change "
-                "(%(citation)s)"
-            )
-            % {"points": f"{index:.1f}", "citation": known.citation}
+            _("Shaded: within %(points)s points of where each began, no change is reliable.")
+            % {"points": f"{index:.1f}"}
         )
+        sources.append(known.citation)
+    if sources:
+        told.append(_("Source: %(source)s") % {"source": "; ".join(dict.fromkeys(sources))})
     return told

@@ -241,7 +241,12 @@ def _readings(
     known: Sequence[Past], who: Who, value: Callable[[Side], Fraction | None]
 ) -> list[Reading]:
     return [
-        Reading(one.round.ended_at, value(one.seen.picture.side(who)), one.round.instrument.version)
+        Reading(
+            one.round.ended_at,
+            value(one.seen.picture.side(who)),
+            one.round.instrument.version,
+            one.round.number,
+        )
         for one in known
     ]
 

@@ -20,7 +20,9 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One time in the table: each voice's value, and whether the questions changed before it."""
+    """One round in the table: when the last of them answered, each voice's value, and the new
+    version where the questions changed before it.
+    """
 
     at: datetime
     values: tuple[Fraction | None, ...]
@@ -35,6 +37,7 @@ class Multiple:
     panel: Panel
     voices: tuple[Voice, ...]
     lines: tuple[Line, ...]
+    along: Axis
     box: str = chart.VIEW_BOX
 
 
@@ -47,7 +50,7 @@ def multiple(
     cuts: Iterable[Fraction] = (),
     rci: Fraction | None = None,
 ) -> Multiple:
-    """A panel of these voices and its table; readings of one time stand in one line."""
+    """A panel of these voices and its table; readings of one round stand in one line."""
     panel = chart.panel(
         [(one.mark, one.readings) for one in voices],
         along=along,
@@ -55,15 +58,20 @@ def multiple(
         cuts=cuts,
         rci=rci,
     )
-    return Multiple(label, panel, tuple(voices), tuple(_lines(voices)))
+    return Multiple(label, panel, tuple(voices), tuple(_lines(voices)), along)
 
 
 def _lines(voices: Sequence[Voice]) -> Iterable[Line]:
-    by_time = [{one.at: one for one in voice.readings} for voice in voices]
+    of_round = [{one.number: one for one in voice.readings} for voice in voices]
     version = ""
-    for at in sorted({at for times in by_time for at in times}):
-        found = [times.get(at) for times in by_time]
-        under = next(one.version for one in found if one is not None)
+    for number in sorted({number for numbers in of_round for number in numbers}):
+        found = [numbers.get(number) for numbers in of_round]
+        there = [one for one in found if one is not None]
+        under = there[-1].version
         changed = under if version and under != version else ""
         version = under
-        yield Line(at, tuple(one.value if one else None for one in found), changed)
+        yield Line(
+            max(one.at for one in there),
+            tuple(one.value if one else None for one in found),
+            changed,
+        )
