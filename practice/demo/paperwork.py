@@ -67,7 +67,8 @@ _FORTNIGHT: Final = timedelta(weeks=2)
 _ASKED_OFTEN, _MISSED_ONE, _FIRST_TALK, _ONE_IN = 0, 1, 3, 5
 _AFRAID, _LEFT_OUT, _SECOND_MISSING, _FIRST_ALONE = 7, 9, 10, 12
 _ALONE: Final = frozenset({2, 6, 11})
-_URGENT: Final = 6
+_URGENT, _GAP = 6, 2
+_MOODS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ class Paperwork:
 
     def _moods(self, found: dict[uuid.UUID, list[Assignment]], booked: datetime) -> None:
         """Three times the two weeks before, each given by hand."""
-        for number in (1, 2, 3):
+        for number in range(1, _MOODS + 1):
             at = booked + (number - 1) * _FORTNIGHT
             if at < self._now - timedelta(days=1):
                 times = rhythm.Asked(at + timedelta(days=4), at + _FORTNIGHT)
@@ -253,6 +254,7 @@ class Paperwork:
             # Of those who come for a first talk: one of two, both, or nobody has sent theirs.
             (one.story == _FIRST_TALK and (turn == 2 or (turn == 0 and not is_first)))
             or (one.story == _FIRST_ALONE and row.slug == INTAKE and turn == 0)
+            or (one.story == _GAP and row.slug == MOOD and row.number == 2)
             or (not is_first and row.slug == CYCLE and self._leaves_out(one.story, row.number))
         )
         return None if missing else moment
@@ -300,14 +302,14 @@ class Paperwork:
             key: tuple[object, ...] = (row.slug, tuple(codes.values()))
             return self._stock(key, row, words.said({**codes, "S5": list(words.REACHED)}))
         if row.slug == MOOD:
-            urgent = one.story == _URGENT and row.number > 1
+            urgent = one.story == _URGENT and row.number == _MOODS
             mood = words.MOOD_URGENT if urgent else words.MOODS[row.number - 1]
             options = row.instrument.parsed.scales["frequency"].options
             codes = {f"phq9_{n}": options[int(sign)].code for n, sign in enumerate(mood, 1)}
             return self._stock((row.slug, mood), row, words.said(codes))
-        dance = tuple(words.DANCES)[(one.draft.number // 2) % len(words.DANCES)]
-        if one.story == _ASKED_OFTEN:
-            dance = tuple(words.DANCES)[one.draft.counselor % 2]
+        # Those whose first round was released dance the clearest one.
+        turn = 0 if one.story == _ASKED_OFTEN else one.draft.number
+        dance = tuple(words.DANCES)[turn % len(words.DANCES)]
         calmer = row.number - 1
         answers = words.account(words.DANCES[dance][voice], short=row.short, calmer=calmer)
         shares = not row.short and one.story in {_ASKED_OFTEN, 4}

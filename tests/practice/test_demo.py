@@ -1,5 +1,6 @@
 """The demo practice: lived-in on any day, made up, clean to the auditor, never over real data."""
 
+import json
 import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -17,13 +18,29 @@ from pytest_django.fixtures import Settings
 
 from clients.actions import audit
 from clients.management import progress
-from clients.models import AuditEntry, Case, Member, Message, Person
+from clients.models import AuditEntry, Case, Member, Message, Notice, Person
 from clients.queries import people
 from clients.rules import contact
 from clients.rules.actors import ROLES, Actor
+from intake.actions import giving
+from intake.models import (
+    Agreement,
+    Assignment,
+    Flag,
+    Instrument,
+    Intake,
+    Release,
+    Response,
+    Review,
+)
+from intake.models.safety import is_in_safe_mode
+from intake.queries import crisis, cycle
+from intake.rules import answers as answer_rules
+from intake.rules import conditions, pages, scoring, signing
+from intake.rules import cycle as cycle_rules
 from practice.demo import drawing, loading, sign_ins
 from practice.demo.drawing import Visit
-from practice.models import Appointment, Attendance, Counselor, Practice, Service
+from practice.models import Appointment, Attendance, Counselor, FormRule, Practice, Service
 from practice.queries import invariants, offers
 from practice.rules import wall
 from tests import factories
@@ -352,3 +369,105 @@ def test_every_role_has_something_to_see() -> None:
     assert seen["sam"] == (40, 0), "he is named for the restricted one"
     assert seen["uma"] == (2, 2)
     assert seen["theo"][1] > Case.objects.filter(counselor__user__username="theo").count()
+
+
+# --- what they were given and answered -----------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_couples_show_every_dance_and_every_state_of_coming_in() -> None:
+    load()
+    everything = [
+        (case, one)
+        for case in Case.objects.filter(couple__isnull=False)
+        if (seen := cycle.case(SYSTEM, case.pk)) is not None
+        for one in cycle.rounds(SYSTEM, seen)
+    ]
+    whole = [one for _, one in everything if len(one.sent) == 2 and not one.short]
+    found = [
+        cycle_rules.reflect(
+            cycle.definition(one), *(cycle.answers(response) for response in one.responses)
+        )
+        for one in whole
+    ]
+    assert {one.dance for one in found} == {
+        "pursue_withdraw",
+        "mutual_pursue",
+        "mutual_withdraw",
+        "no_fixed_pattern",
+    }
+    assert {one.pursuer for one in found} == {"A", "B", None}
+    assert {one.kind for one in found} >= {"quiet", "switching", "one_sided"}
+    assert True in {one.tentative for one in found}
+    assert any(one.discrepancy_flags for one in found)
+    assert any(len(one.sent) == 1 for _, one in everything), "one of two"
+    rounds = Counter(case.pk for case, _ in everything)
+    assert max(rounds.values()) >= 3
+    states = Counter(Assignment.objects.values_list("state", flat=True))
+    assert {"open", "sent", "expired", "withdrawn"} == set(states)
+
+
+@pytest.mark.django_db
+def test_what_they_sent_is_sealed_scored_and_signed_as_the_form_would_have() -> None:
+    load(cases=15)
+    rows = Response.objects.select_related(
+        "assignment__instrument", "assignment__intake__person__key"
+    )
+    assert rows.count() > 40
+    for row in rows:
+        definition = row.assignment.instrument.parsed
+        answers = answer_rules.load(json.loads(row.answers))
+        short = row.assignment.short
+        assert conditions.given(definition, answers, short=short) == answers
+        found = pages.pages(definition, answers, short=short)
+        assert pages.missing(found, answers) == []
+        scores = scoring.score(definition, answers, short=short)
+        told = {name: None if one is None else str(one) for name, one in scores.items()}
+        assert json.loads(row.scores or "") == told
+        digest = bytes(row.assignment.instrument.content_hash)
+        assert bytes(row.content_hash or b"") == signing.content_hash(digest, row.answers)
+        assert row.guarded == (row.assignment.slug == "private-check")
+        assert row.sent_at is not None
+        assert row.assignment.assigned_at < row.sent_at <= NOON
+    consents = Agreement.objects.select_related("person__key").filter(kind="consent")
+    assert all(one.signed_name == one.person.name for one in consents)
+    assert Agreement.objects.filter(kind="policy").count() >= Intake.objects.count() // 2
+
+
+@pytest.mark.django_db
+def test_flags_reviews_and_a_release_are_there_to_be_seen() -> None:
+    load()
+    iris = Member.objects.get(user__username="iris").as_actor()
+    urgent = Flag.objects.visible_to(iris).filter(severity="urgent")
+    assert [(one.kind, one.seen_by_id) for one in urgent.open()] == [("self-harm", iris.id)]
+    assert Flag.objects.filter(kind="individual-first").open().exists()
+    assert Flag.objects.filter(closed_at__isnull=False).exists()
+    told = Notice.objects.filter(subject_kind="flag").values_list("subject_id", flat=True)
+    assert set(told) == set(Flag.objects.values_list("pk", flat=True))
+    reviews = Review.objects.all()
+    waiting = reviews.open()
+    assert waiting.filter(claimed_by__isnull=True).exists()
+    assert waiting.filter(claimed_by__isnull=False).exists()
+    assert reviews.filter(decision="accepted").exists()
+    released = Release.objects.standing().select_related("case").get(case__counselor=iris.id)
+    agreed = Agreement.objects.standing().filter(case=released.case, kind="share")
+    assert agreed.count() == 2
+    assert not is_in_safe_mode(released.case)
+
+
+@pytest.mark.django_db
+def test_beat_finds_nothing_to_give_or_to_end_right_after_the_load() -> None:
+    load()
+    assert giving.expire(by=SYSTEM, now=NOON) == 0
+    assert not Intake.objects.filter(ended_at__isnull=True, ends_at__lte=NOON).exists()
+
+
+@pytest.mark.django_db
+def test_its_instruments_are_in_use_and_its_crisis_lines_verified() -> None:
+    load(cases=3)
+    in_use = set(Instrument.objects.published().values_list("slug", flat=True))
+    assert {"cycle-reflection", "private-check", "practice-intake", "phq-9", "gad-7"} <= in_use
+    assert in_use.isdisjoint({"cpq-2017", "csi-16", "rdas", "hits"})
+    assert {rule.slug for rule in FormRule.objects.all()} <= in_use
+    assert crisis.stale(NOON.date(), ["US"]) == []
+    assert len(crisis.lines("US", "en")) == 3
