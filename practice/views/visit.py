@@ -18,7 +18,7 @@ from clients.actions import access as actions
 from clients.models import ClientSession
 from clients.queries import access
 from clients.rules.actors import Actor
-from intake.views import visit as forms
+from intake.views import visit as filling_in
 from practice.models import Attendance
 
 _ZONE, _HOLD, _BOOKED, _OWN = "duet_zone", "duet_hold", "duet_booked", "duet_own"
@@ -157,4 +157,4 @@ def forget(request: HttpRequest) -> None:
         return
     for name in (_ZONE, _HOLD, _BOOKED, _OWN):
         request.session.pop(name, None)
-    forms.forget(request.session)
+    filling_in.forget(request.session)

@@ -1,10 +1,14 @@
 """A practice whose forms are published, and a couple who were given them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from clients.models import Case, Person
-from intake.actions import instruments
 from intake.models import Intake
+from intake.queries import instruments
+from intake.rules import schema
 from practice.models import Counselor
 from tests import factories as make
 from tests.intake import filling
@@ -14,10 +18,18 @@ from tests.practice.views.conftest import clock, iris, practice
 __all__ = ["clock", "iris", "practice"]
 
 
+@pytest.fixture(scope="session")
+def files() -> list[Mapping[str, Any]]:
+    """What of the software's own is given before a first session."""
+    read = (schema.read(path.read_bytes()) for path in instruments.shipped_files())
+    return [raw for raw, _faults in read if raw and raw["id"] in filling.ALL]
+
+
 @pytest.fixture
-def shipped(db: None) -> None:
-    """What comes with the software, as a practice finds it."""
-    instruments.load_shipped(by=make.SYSTEM, now=make.NOW)
+def shipped(db: None, files: list[Mapping[str, Any]]) -> None:
+    """The same as a practice finds it, with a small one of the tests' own."""
+    for raw in (*files, make.MOOD):
+        make.instrument(raw)
 
 
 @pytest.fixture
@@ -37,8 +49,8 @@ def case(iris: Counselor, ana: Person, ben: Person) -> Case:
 
 @pytest.fixture
 def mine(shipped: None, case: Case, ana: Person) -> Intake:
-    """Ana's: everything that comes before a first session."""
-    return filling.give(case, ana)
+    """Ana's: everything that comes before a first session, and the small one."""
+    return filling.give(case, ana, *filling.ALL, "mood")
 
 
 @pytest.fixture
