@@ -8,6 +8,7 @@ import json
 import pathlib
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
 import jsonschema
@@ -69,7 +70,7 @@ def in_order(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _faults(source: Source) -> list[Fault]:
-    found = list(_of_form(source))
+    found = list(islice(_of_form(source), 10 * MOST_FAULTS))
     if not found:
         found = [
             Fault(source.line(path), _where(source.value, path), sentence)
@@ -91,11 +92,11 @@ def _sentences(error: Any) -> Iterator[tuple[Path, str]]:
     """What a validation error says, for people; and the place below its own, where there is one."""
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", ()))
-        for name in error.instance:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                hint = f" Is '{near[0]}' meant?" if near else ""
-                yield (name,), f"No entry has this name.{hint}"
+        others = (name for name in error.instance if name not in known)
+        for name in islice(others, MOST_FAULTS):
+            near = difflib.get_close_matches(name[:60], known, 1)
+            hint = f" Is '{near[0]}' meant?" if near else ""
+            yield (name,), f"No entry has this name.{hint}"
         return
     if error.validator == "required":
         name = re.match(r"'(.+)' is", error.message)
