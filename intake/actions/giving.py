@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import transaction
@@ -140,8 +140,9 @@ def give_round(
 ) -> list[Intake]:
     """Give several of a case the same, as one round: each instrument has one number for all.
 
-    `policy` is how what is said alone is kept, where the case doesn't say so yet. With
-    `in_place_of_open`, what somebody still has open of an earlier round expires.
+    `short` gives the short form of those that have one. `policy` is how what is said alone is
+    kept, where the case doesn't say so yet. With `in_place_of_open`, what somebody still has open
+    of an earlier round expires.
     Refuses (Unpublished) an instrument without a published version, (NotOfCase, Erased) persons,
     (CaseClosed) a closed case, (StillOpen) what somebody has open, (NotPermitted) whoever may
     give those of the case nothing.
@@ -151,7 +152,10 @@ def give_round(
         raise CaseClosed
     asked = _of_case(case, persons)
     versions = _published(slugs)
-    forms = [Form(versions[slug], slug, short, due_at, expires_at) for slug in versions]
+    forms = [
+        Form(one.pk, slug, short and one.has_short, due_at, expires_at)
+        for slug, one in versions.items()
+    ]
     standing = _standing(case, asked, now)
     _clear(case, asked, versions, now, in_place_of_open=in_place_of_open)
     CasePolicy.objects.get_or_create(case=case, defaults={"kind": policy, "set_at": now})
@@ -315,10 +319,18 @@ def _of_case(case: Case, persons: Sequence[Person]) -> list[Person]:
     return present
 
 
-def _published(slugs: Sequence[str]) -> dict[str, UUID]:
+class _Version(NamedTuple):
+    pk: UUID
+    has_short: bool
+
+
+def _published(slugs: Sequence[str]) -> dict[str, _Version]:
     """The published version of each, the private check first, then in the order asked for."""
-    found = Instrument.objects.published().filter(slug__in=slugs).values_list("slug", "pk")
-    versions = dict(found)
+    found = Instrument.objects.published().filter(slug__in=slugs)
+    versions = {
+        slug: _Version(pk, bool(items))
+        for slug, pk, items in found.values_list("slug", "pk", "definition__short_form")
+    }
     for slug in slugs:
         if slug not in versions:
             raise Unpublished(slug)
@@ -341,7 +353,7 @@ def _standing(case: Case, persons: Sequence[Person], now: datetime) -> dict[UUID
 def _clear(
     case: Case,
     persons: Sequence[Person],
-    versions: Mapping[str, UUID],
+    versions: Iterable[str],
     now: datetime,
     *,
     in_place_of_open: bool,
@@ -358,9 +370,7 @@ def _clear(
             raise StillOpen(one.slug)
 
 
-def _next_numbers(
-    case: Case, persons: Sequence[Person], versions: Mapping[str, UUID]
-) -> dict[str, int]:
+def _next_numbers(case: Case, persons: Sequence[Person], versions: Iterable[str]) -> dict[str, int]:
     before = (
         Assignment.objects.filter(
             intake__case=case, intake__person__in=persons, slug__in=list(versions)

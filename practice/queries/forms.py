@@ -1,6 +1,6 @@
 """Which forms come with which service, and who of a case may be asked for them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,12 +21,17 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 
-from clients.models import Case
+from clients.models import Case, Message, Person
 from clients.models.people import CaseQuerySet
-from intake.models import Assignment
+from clients.queries import care, people
+from clients.rules.actors import Actor
+from clients.rules.permissions import Right, can
+from intake.models import Assignment, Intake
+from intake.queries import giving
 from intake.rules.rhythm import Before, Sessions
 from practice.models import Appointment, Attendance, FormRule
-from practice.rules import gate
+from practice.queries.caseload import Voice
+from practice.rules import gate, nudges
 
 
 def of_service(rules: Iterable[FormRule], service_id: UUID) -> list[FormRule]:
@@ -85,6 +90,61 @@ def first_coming(case_id: UUID, now: datetime) -> dict[UUID, datetime]:
     return dict(
         rows.order_by().values_list("person").annotate(at=Min("appointment__period__startswith"))
     )
+
+
+# --- at the desk ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GivenTo:
+    """What one person of a case was given, by which link, and the last letter about it."""
+
+    mark: str
+    person: Person
+    rows: tuple[Assignment, ...]
+    link: Intake | None
+    letter: Message | None
+
+    @property
+    def open_rows(self) -> int:
+        return sum(one.state == Assignment.State.OPEN for one in self.rows)
+
+
+def may_give(actor: Actor, case: Case) -> bool:
+    """Whether the actor gives those of a case a form; through a broken glass nobody does."""
+    if case.state == Case.State.CLOSED or care.only_by_glass(actor, case):
+        return False
+    return can(actor, Right.GIVE_FORMS) or care.counsels(actor, case)
+
+
+def present(case: Case, voices: Sequence[Voice]) -> list[Voice]:
+    """Those who are still part of a case; one statement."""
+    there = {one.pk for one in people.persons_of(case)}
+    return [one for one in voices if one.person.pk in there]
+
+
+def given_to(actor: Actor, case: Case, voices: Sequence[Voice]) -> list[GivenTo]:
+    """What each of a case was given and what became of it; three statements."""
+    rows = giving.listed(actor, case)
+    links = {
+        one.person_id: one
+        for one in Intake.objects.visible_to(actor).filter(case=case.pk, ended_at__isnull=True)
+    }
+    sent = Message.objects.filter(
+        subject_kind=nudges.SUBJECT, subject_id__in=[one.pk for one in links.values()]
+    ).exclude(state=Message.State.CANCELLED)
+    # Of those that have left or will, the one that is nearest to now is the newest told of.
+    letters = {one.person_id: one for one in sent.order_by("version", "-due_at")}
+    return [
+        GivenTo(
+            one.mark,
+            one.person,
+            tuple(row for row in rows if row.intake.person_id == one.person.pk),
+            links.get(one.person.pk),
+            letters.get(one.person.pk),
+        )
+        for one in voices
+    ]
 
 
 # --- rhythms -------------------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 """What a person sees on their own page. Nothing of it depends on anybody else's doing."""
 
+import logging
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from clients.models import Case, Member, Person
@@ -13,9 +14,15 @@ from clients.models.people import PersonQuerySet
 from clients.queries import audit, care
 from clients.rules import actors
 from clients.rules.actors import Actor
+from clients.rules.envelope import KeyRefused, Unreadable
+from intake.models import Assignment, Instrument, Intake, Response
+from intake.queries import responses
+from intake.rules import printed, wording
 from practice.models import Answer, Attendance, ConsentGiven
 from practice.queries import pages
 from practice.rules import wall
+
+logger = logging.getLogger(__name__)
 
 _SHOWN = 50
 # As `Attendance.starts_at`: who left before it was moved knows the time of then.
@@ -48,6 +55,86 @@ def appointments(person: Person, now: datetime) -> list[Attendance]:
     for row in rows:
         row.person = person
     return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a person still has to fill in behind one of their links, and by when."""
+
+    token: str
+    forms: int
+    due_at: datetime | None
+
+
+def waiting(person: Person, now: datetime) -> list[Waiting]:
+    """The links behind which something of this person's own is still open; one statement."""
+    is_open = Q(assignments__state=Assignment.State.OPEN) & (
+        Q(assignments__expires_at__isnull=True) | Q(assignments__expires_at__gt=now)
+    )
+    found: QuerySet[Any] = (
+        Intake.objects.visible_to(Actor.of_person(person.pk))
+        .filter(ended_at__isnull=True, ends_at__gt=now)
+        .annotate(
+            forms=Count("assignments", filter=is_open),
+            due_at=Min("assignments__due_at", filter=is_open),
+        )
+        .filter(forms__gt=0)
+        .order_by("opened_at", "pk")
+    )
+    rows = []
+    for row in found[:_SHOWN]:
+        row.person = person
+        rows.append(Waiting(row.token, row.forms, row.due_at))
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A form that a person has sent, with every question and what they said to it."""
+
+    title: str
+    sent_at: datetime
+    # None where what was written can't be opened; the log says which row it is.
+    lines: list[printed.Line] | None
+
+
+def written(actor: Actor, language: str) -> list[Written]:
+    """What a person sent, in their own words, the newest first; nothing without a second proof.
+
+    The private check isn't among it: whoever looks over a shoulder learns nothing of it.
+    """
+    found = (
+        responses.unguarded(Response.objects.visible_to(actor).sent())
+        .filter(assignment__intake__person=actor.id)
+        .select_related("assignment__intake__person__key", "assignment__instrument")
+        .order_by("-sent_at", "pk")
+    )
+    return [
+        Written(
+            _title(row.assignment.instrument, language),
+            row.sent_at,
+            _lines(row, language),
+        )
+        for row in found[:_SHOWN]
+        if row.sent_at is not None
+    ]
+
+
+def _lines(row: Response, language: str) -> list[printed.Line] | None:
+    definition = row.assignment.instrument.parsed
+    try:
+        answers = responses.answers(row)
+    except (Unreadable, KeyRefused):
+        logger.error("A sealed value can't be opened: an answered form, %s", row.pk)
+        return None
+    return printed.lines(definition, answers, language, short=row.assignment.short)
+
+
+def _title(instrument: Instrument, language: str) -> str:
+    """What clients read above it."""
+    definition = instrument.parsed
+    key = "client_title" if definition.client_title else "title"
+    return wording.text(definition, key, language)
 
 
 def consents(person_id: UUID) -> list[ConsentGiven]:

@@ -69,6 +69,17 @@ def gate_step(gate: str) -> str:
 
 
 @register.filter
+def form_words(state: str) -> str:
+    """What became of a form that somebody was given."""
+    return {
+        "open": _("open"),
+        "sent": _("sent"),
+        "expired": _("not sent in time"),
+        "withdrawn": _("withdrawn"),
+    }.get(state, state)
+
+
+@register.filter
 def attendance_words(state: str) -> str:
     return {
         "expected": _("not confirmed yet"),

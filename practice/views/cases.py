@@ -20,7 +20,7 @@ from clients.rules.permissions import Right, can, can_restrict, can_see_contact
 from intake.queries import reviewing, safety
 from practice.actions import reads
 from practice.forms.cases import Search
-from practice.queries import caseload, diary
+from practice.queries import caseload, diary, forms
 from practice.templatetags import duet_times
 from practice.views.by_hand import may_book_for
 from practice.views.desk import glass_of, rows_of, the_practice
@@ -167,6 +167,8 @@ def _case_page(request: MemberRequest, found: Case, now: datetime) -> HttpRespon
         "past": rows_of(sessions.past),
         "more_past": sessions.more_past,
         "team": care.team(found),
+        "given": forms.given_to(actor, found, voices),
+        "may_give": forms.may_give(actor, found),
         "book_url": f"{reverse('practice:desk-book')}?{urlencode({'case': str(found.pk)})}",
         "zone": zone,
         "zone_label": duet_times.zone_words(zone),

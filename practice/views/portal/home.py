@@ -21,13 +21,17 @@ from practice.views.portal import frame
 @doors.about("attendance")
 @require_safe
 def mine(request: PersonRequest) -> HttpResponse:
-    """The first page: whose it is, own appointments, and the ways on."""
+    """The first page: whose it is, what waits, own appointments, and the ways on."""
     now, person = timezone.now(), request.portal.person
     practice = pages.practice()
     if practice is None:
         raise Http404
     parts = [pages.OwnPart(row, practice, now) for row in portal.appointments(person, now)]
-    return frame.page(request, "mine", {"appointments": [_shown(part) for part in parts]})
+    context = {
+        "appointments": [_shown(part) for part in parts],
+        "waiting": portal.waiting(person, now),
+    }
+    return frame.page(request, "mine", context)
 
 
 def _shown(part: pages.OwnPart) -> dict[str, object]:
@@ -71,8 +75,13 @@ def consents(request: PersonRequest) -> HttpResponse:
 @doors.about("answer")
 @require_safe
 def answers(request: PersonRequest) -> HttpResponse:
-    """What a person wrote themselves."""
-    return frame.page(request, "answers", {"answers": portal.answers(request.actor)})
+    """What a person wrote themselves: before a session, and in forms that they have sent."""
+    language = request.portal.person.language
+    context = {
+        "answers": portal.answers(request.actor),
+        "written": portal.written(request.actor, language),
+    }
+    return frame.page(request, "answers", context)
 
 
 @doors.portal_proved
