@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from clients.actions import audit
 from clients.rules import permissions
@@ -199,7 +199,14 @@ def _is_kept_otherwise(raw: Mapping[str, Any]) -> bool:
 
 
 def _lock(slug: str) -> list[Instrument]:
-    """All versions of an instrument, so that of two acts at once the second sees the first."""
+    """All versions of an instrument; of two acts at once on one the second sees the first.
+
+    The name is locked, and not only its rows: the first version has none yet.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended('instrument ' || %s, 0))", [slug]
+        )
     found = Instrument.objects.select_for_update(no_key=True).filter(slug=slug)
     return list(found.order_by("pk"))
 
