@@ -182,11 +182,7 @@ def resume(*, review: Review, within_hours: int, by: Actor, now: datetime) -> Re
     # The case first: a booking that opens a review at this moment waits, or has done it.
     case = Case.objects.select_for_update(no_key=True).get(pk=review.case_id)
     row = _seen(review, by)
-    policy.check_resumable(
-        waitlisted=row.decision == Decision.WAITLISTED,
-        closed=case.state == Case.State.CLOSED,
-        is_last=not Review.objects.filter(case=case, opened_at__gt=row.opened_at).exists(),
-    )
+    policy.check_resumable(on_list=reviewing.is_on_list(row))
     due_at = now + timedelta(hours=within_hours)
     again = open_review(case=case, due_at=due_at, within_hours=within_hours, by=by, now=now)
     _step(again, Kind.REOPENED, by, now)

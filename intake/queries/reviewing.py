@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Exists, Max, Min, OuterRef, Q
 
 from clients.models import Case
 from clients.rules.actors import Actor
@@ -66,6 +66,20 @@ def of_case(actor: Actor, case: Case) -> Review | None:
     """The case's open review, else its last; one statement."""
     found = Review.objects.visible_to(actor).filter(case=case.pk).select_related("claimed_by")
     return found.order_by("-opened_at", "-pk").first()
+
+
+def on_list() -> Q:
+    """Of reviews: those that wait for a place, with nothing opened for their case since."""
+    since = Review.objects.filter(
+        case=OuterRef("case"), opened_at__gte=OuterRef("decided_at")
+    ).exclude(pk=OuterRef("pk"))
+    waits = Q(decision=Review.Decision.WAITLISTED) & ~Q(case__state=Case.State.CLOSED)
+    return waits & ~Q(Exists(since))
+
+
+def is_on_list(review: Review) -> bool:
+    """Whether the case still waits for a place since this decision; one statement."""
+    return Review.objects.filter(on_list(), pk=review.pk).exists()
 
 
 def steps(actor: Actor, case: Case) -> list[ReviewStep]:

@@ -92,9 +92,9 @@ def check_releasable(*, claimed_by: UUID | None, by: UUID | None) -> None:
         raise NotAllowed("not_claimed")
 
 
-def check_resumable(*, waitlisted: bool, closed: bool, is_last: bool) -> None:
-    """Refuses (NotAllowed) what isn't on the waiting list any more."""
-    if not waitlisted or closed or not is_last:
+def check_resumable(*, on_list: bool) -> None:
+    """Refuses (NotAllowed) what isn't on the waiting list, or not any more."""
+    if not on_list:
         raise NotAllowed("not_on_list")
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
-from clients.models import Case, CoupleMember
+from clients.models import CoupleMember
 from clients.rules.actors import Actor
 from intake.models import Assignment, Flag, Response, Review
 from intake.queries import reviewing
@@ -80,14 +80,9 @@ def _waiting(actor: Actor) -> QuerySet[Review]:
 
 
 def _on_list(actor: Actor) -> QuerySet[Review]:
-    """Who waits for a place, the longest first: nothing was decided or opened for them since."""
-    later = Review.objects.filter(case=OuterRef("case"), opened_at__gt=OuterRef("opened_at"))
-    return (
-        Review.objects.visible_to(actor)
-        .filter(~Exists(later), decision=Review.Decision.WAITLISTED)
-        .exclude(case__state=Case.State.CLOSED)
-        .order_by("decided_at", "pk")
-    )
+    """Who waits for a place, the longest first."""
+    found = Review.objects.visible_to(actor).filter(reviewing.on_list())
+    return found.order_by("decided_at", "pk")
 
 
 def _with_people(found: QuerySet[Review]) -> QuerySet[Review]:

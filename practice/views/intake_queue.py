@@ -103,7 +103,7 @@ def allowed(actor: Actor, found: Review) -> Allowed:
     if not can_review(actor, counsels=care.counsels(actor, found.case)):
         return Allowed(review=False)
     if found.decided_at is not None:
-        return Allowed(review=True, resume=found.decision == Review.Decision.WAITLISTED)
+        return Allowed(review=True, resume=reviewing.is_on_list(found))
     own = found.claimed_by_id == actor.id
     free = found.claimed_by_id is None
     return Allowed(
