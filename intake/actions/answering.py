@@ -335,10 +335,8 @@ def _lock(assignment: Assignment, by: Actor, now: datetime) -> None:
         raise Closed
     if taking.waits_for_the_check(assignment):
         raise CheckFirst
-    if assignment.instrument.parsed.private:
-        intake = assignment.intake
-        if not taking.has_accepted(intake, taking.policy_of(intake)):
-            raise PolicyFirst
+    if assignment.instrument.parsed.private and not taking.has_accepted(assignment.intake):
+        raise PolicyFirst
 
 
 def _begun(assignment: Assignment, language: str, by: Actor, now: datetime) -> Response:

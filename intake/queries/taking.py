@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from clients.rules.actors import Actor
 from intake.models import Agreement, Assignment, CasePolicy, Intake, Response, ReviewStep
@@ -135,8 +136,10 @@ def policy_of(intake: Intake) -> str:
     return found or CasePolicy.Kind.LIMITED
 
 
-def has_accepted(intake: Intake, kind: str) -> bool:
+def has_accepted(intake: Intake) -> bool:
     """Whether the person accepted the policy of the case in its words of today; one statement."""
+    kinds = CasePolicy.objects.filter(case=OuterRef("case")).values("kind")
+    kind = Coalesce(Subquery(kinds), Value(str(CasePolicy.Kind.LIMITED)))
     return (
         Agreement.objects.visible_to(Actor.of_person(intake.person_id))
         .standing()

@@ -160,9 +160,7 @@ def first(request: HttpRequest, form: Form) -> HttpResponse | None:
         return redirect("intake:sent", assignment.pk)
     if not taking.is_open(assignment, own.now) or taking.waits_for_the_check(assignment):
         return redirect("intake:mine")
-    if form.definition.private and not taking.has_accepted(
-        own.intake, taking.policy_of(own.intake)
-    ):
+    if form.definition.private and not taking.has_accepted(own.intake):
         return redirect("intake:policy")
     return None
 

@@ -123,7 +123,7 @@ def policy(request: HttpRequest, own: Own) -> HttpResponse:
         kind=kind,
         version=POLICY_VERSION,
         paragraphs=paragraphs,
-        accepted=taking.has_accepted(own.intake, kind),
+        accepted=taking.has_accepted(own.intake),
         form=form,
     )
     # Sent, and still here: it was no form of ours, or the words are others by now.

@@ -54,7 +54,7 @@ ALL_KINDS: dict[str, Any] = {
     ],
     "translations": {"es": {"items.agree": "Acepto.", "items.agree.help": "A todo esto."}},
 }
-WHOLE = {"who": "Ana", "close": "often", "calm": "never", "agree": "yes"}
+WHOLE: dict[str, Any] = {"who": "Ana", "close": "often", "calm": "never", "agree": "yes"}
 
 
 @pytest.fixture
