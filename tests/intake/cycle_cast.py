@@ -1,4 +1,4 @@
-"""Couples who have answered the cycle's questions, as the definition's worked examples have them."""
+"""Couples who have answered the cycle's questions, as its worked examples have it."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ import yaml
 from clients.models import Case, Person
 from intake.models import Instrument, Intake, Response
 from intake.rules import scoring
-from intake.rules.answers import Answers
+from intake.rules.answers import Answered, Answers
 from intake.rules.cycle import Who, from_vector
 from intake.rules.definition import Definition, parse
 from tests import factories as make
@@ -93,3 +93,11 @@ def agree(case: Case, *persons: Person) -> None:
     """These agree to be shown a summary together."""
     for person in persons:
         make.agreement(case, person)
+
+
+def answered(values: Mapping[str, str | None]) -> dict[str, Answered]:
+    """Single answers by their code; None is "I would rather not say"."""
+    return {
+        item: Answered(non="skip", revision=1) if one is None else Answered(one, revision=1)
+        for item, one in values.items()
+    }
