@@ -7,7 +7,7 @@ never say what an instrument is: public files carry wrong ones.
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +18,10 @@ from intake.rules.fhir.options import Choice, Unknown, choices
 from intake.rules.fhir.plain import Node, extensions, objects, text, value_of, walk
 from intake.rules.fhir.tree import DEEPEST, KINDS, MOST_ITEMS, NOT_ASKED, TYPES, Entry, entries
 from intake.rules.source import Fault
+
+# What would change the form without a word if it were passed over in another type.
+_LISTS: Final = ("item", "enableWhen", "answerOption", "extension", "contained", "code")
+_FLAGS: Final = ("required", "repeats", "readOnly")
 
 # What a total calls itself, where nothing else in the file says that it is one.
 _TOTAL: Final = re.compile(r"\b(total|sum|raw|overall)\b.*\bscore\b|\btotal\s*$|\bscore\s*$", re.I)
@@ -81,6 +85,24 @@ def known_items(questionnaire: Mapping[str, Any]) -> tuple[list[Entry], dict[str
 # --- what it is ----------------------------------------------------------------------------------
 
 
+def _mistyped(found: Node) -> Iterator[Fault]:
+    inside = (*walk(found.get("item")), *walk(found.get("contained")))
+    sentence = "“{}” isn't of the type that FHIR gives it."
+    for part in (found, *inside):
+        for name in _LISTS:
+            # A concept's code is a text, and that of an item or a form a list.
+            of_concept = name == "code" and isinstance(part.get(name), str)
+            if name in part and not of_concept and not _is_list(part[name]):
+                yield Fault(0, text(part.get("linkId")), sentence.format(name))
+        for name in _FLAGS:
+            if name in part and not isinstance(part[name], bool):
+                yield Fault(0, text(part.get("linkId")), sentence.format(name))
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, dict) for one in value)
+
+
 def _of_another_kind(found: Node) -> list[Fault]:
     kind = text(found.get("resourceType"))
     if kind != "Questionnaire":
@@ -107,6 +129,7 @@ def _of_form(found: Node, content: bytes) -> list[Fault]:
             urls = [text(each.get("url"))[:120] for each in objects(part["modifierExtension"])]
             sentence = "A modifierExtension changes what it means, and isn't known: "
             faults.append(Fault(0, text(part.get("linkId")), sentence + ", ".join(urls)))
+    faults += list(_mistyped(found))
     everything = list(entries(found.get("item")))
     if not everything:
         faults.append(Fault(0, "item", "It asks nothing."))
