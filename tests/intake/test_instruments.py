@@ -2,6 +2,8 @@
 
 import copy
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -280,24 +282,60 @@ def test_a_new_version_that_is_shipped_waits_where_one_is_in_use(
 # --- at once -------------------------------------------------------------------------------------
 
 
-@pytest.mark.django_db(transaction=True)
-def test_of_two_imports_at_once_the_second_finds_the_first() -> None:
-    found: list[Any] = []
-    begun = threading.Barrier(2, timeout=20)
+def until_somebody_waits() -> None:
+    """Go on as soon as a connection waits for a lock of ours."""
+    end = time.monotonic() + 20
+    with connection.cursor() as cursor:
+        while time.monotonic() < end:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+    raise AssertionError("Nobody waits.")
 
-    def one(title: str) -> None:
+
+def second(act: Callable[[], Any], *, after: Callable[[], Any]) -> Any:
+    """What `act` gets, a result or its refusal, when it waits for the end of `after`."""
+    found: list[Any] = []
+
+    def run() -> None:
         try:
-            begun.wait()
-            found.append(take(raw(title=title)).pk)
-        except Exception as error:  # whatever it is, the test shows it
-            found.append(error)
+            found.append(act())
+        except Exception as refused:
+            found.append(refused)
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=one, args=(f"Small {number}",)) for number in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert len(set(found)) == 1
-    assert Instrument.objects.count() == 1
+    running = threading.Thread(target=run)
+    with transaction.atomic():
+        after()
+        running.start()
+        until_somebody_waits()
+    running.join(timeout=60)
+    return found[0]
+
+
+def take_small(title: str) -> Callable[[], Instrument]:
+    return lambda: take(raw(title=title))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_imports_at_once_the_second_finds_the_first() -> None:
+    found = second(take_small("Small 2"), after=take_small("Small 1"))
+    row = Instrument.objects.get()
+    assert (found, row.title) == (row, "Small 2")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_the_lock_it_would_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control."""
+    monkeypatch.setattr(acts, "_lock", lambda slug: list(instruments.versions(slug)))
+    found = second(take_small("Small 2"), after=take_small("Small 1"))
+    assert isinstance(found, IntegrityError)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_versions_published_at_once_the_later_is_in_use() -> None:
+    first, other = take(), take(raw(version="1.1.0"))
+    found = second(lambda: put_in_use(other), after=lambda: put_in_use(first))
+    assert found == other
+    assert instruments.published("small") == other
