@@ -7,7 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from clients.models import AuditEntry, Case, CoupleMember, Person
+from clients.models import AuditEntry, Case, CoupleMember, DataKey, Person
 from practice.models import Counselor
 from tests import factories as make
 from tests.intake import cycle_cast as cast
@@ -138,7 +138,10 @@ def test_rounds_are_compared_and_the_last_comes_first(
     told = page(desk, case)
     assert "Both step back" in told.partition('id="over-time"')[0]
     assert told.count('class="panel"') == 3
-    assert "Ben reaches, Ana steps back." in page(desk, case, "?round=2").partition('id="over-time"')[0]
+    assert (
+        "Ben reaches, Ana steps back."
+        in page(desk, case, "?round=2").partition('id="over-time"')[0]
+    )
     for query in ("?round=9", "?round=x", "?round=-1", "?round=٣", "?round=999999999"):
         assert page(desk, case, query).partition('id="over-time"')[0].count("Both step back")
 
@@ -168,8 +171,7 @@ def test_an_erased_account_is_said_to_be_unreadable(
     desk: Client, case: Case, ana: Person, ben: Person
 ) -> None:
     cast.round_of(case, ana, ben)
-    ben.key.wrapped = None
-    type(ben.key).objects.filter(pk=ben.key.pk).update(wrapped=None, erased_at=make.NOW)
+    DataKey.objects.filter(pk=ben.key.pk).update(wrapped=None, destroyed_at=make.NOW)
     told = page(desk, case)
     assert "can't be read any more" in told
 
