@@ -98,7 +98,7 @@ class Noted(fields.Strict):
         self.fields["note"] = fields.text_field(
             limit=escalation.MOST_NOTE,
             label=_("What did you find, and what did you agree on?"),
-            help_text=_("At least ten letters. It is kept with the flag, for clinicians alone."),
+            help_text=_("At least ten letters. It is kept with the flag, for who may see that."),
         )
         self.fields["asked"] = forms.BooleanField(
             required=False,
