@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from typing import Any
 
 import pytest
@@ -305,6 +306,13 @@ def test_a_fault_has_the_line_of_its_place() -> None:
     assert [(one.line, one.where) for one in schema.faults(text)] == [
         (number, "subscales.PURSUE.self.method")
     ]
+
+
+def test_the_example_of_the_documentation_is_in_order() -> None:
+    text = (shipped.FILES[0].parents[3] / "docs" / "instruments.md").read_text()
+    example = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert example
+    assert schema.faults(example[1]) == []
 
 
 def test_what_is_no_mapping_is_no_definition() -> None:
