@@ -71,6 +71,22 @@ def test_what_goes_out_comes_in_again_as_it_was(tmp_path: Path) -> None:
         assert list(raw or {})[:4] == ["id", "version", "language", "title"]
 
 
+def test_it_goes_out_as_a_questionnaire_and_comes_in_as_one(tmp_path: Path) -> None:
+    run("import", instruments.SHIPPED / "gad-7.yaml")
+    told = json.loads(run("export", "gad-7", "--fhir"))
+    assert (told["resourceType"], told["version"], told["status"]) == (
+        "Questionnaire",
+        "1.0.0",
+        "draft",
+    )
+    told["version"], told["url"] = "2", "https://example.org/fhir/Questionnaire/gad-seven"
+    told["name"] = "GadSeven"
+    path = file(tmp_path, json.dumps(told), "file.json")
+    line = run("import", path)
+    assert line.endswith(" 2: draft\n")
+    assert json.loads(run("export", line.split()[0], "--version", "2", "--fhir")) == told
+
+
 def test_a_version_of_somebody_elses_words_is_attested_by_a_member(tmp_path: Path) -> None:
     member = factories.member("ada", roles=["admin"])
     name = member.user.get_username()

@@ -20,7 +20,7 @@ from intake.models import Instrument
 from intake.queries import instruments
 from intake.rules import schema, vectors
 from intake.rules.definition import Definition, parse
-from intake.rules.fhir import reading
+from intake.rules.fhir import reading, writing
 from intake.rules.source import LARGEST, Fault, Unreadable, load
 
 # Answers of a thousand couples are half a megabyte.
@@ -47,6 +47,7 @@ class Command(BaseCommand):
         export = commands.add_parser("export", help="print a definition")
         export.add_argument("slug")
         export.add_argument("--version", dest="of_version", help="without it: the published one")
+        export.add_argument("--fhir", action="store_true", help="as a FHIR R4 Questionnaire")
         score = commands.add_parser("score", help="score answers as the published version does")
         score.add_argument("slug")
         score.add_argument("--answers", type=Path, required=True, metavar="FILE")
@@ -104,8 +105,12 @@ class Command(BaseCommand):
             self.stderr.write(f"note: {note}")
         self.stdout.write(f"{raw['id']} {raw['version']} is in order.")
 
-    def _export(self, *, slug: str, of_version: str | None, **_: object) -> None:
+    def _export(self, *, slug: str, of_version: str | None, fhir: bool, **_: object) -> None:
         row = _find(slug, of_version)
+        if fhir:
+            found = writing.questionnaire(row.parsed, fhir=row.fhir, state=row.state)
+            self.stdout.write(_as_json(found), ending="")
+            return
         told = yaml.safe_dump(
             schema.in_order(row.definition), sort_keys=False, allow_unicode=True, width=100
         )
