@@ -44,6 +44,8 @@ OWN_JSON = {
     "config.cache": "what this site put into Redis",
     "config.state": "a file of this machine",
     "intake.rules.fhir.document": "numbers as they stand there, for a file that leaves as it came",
+    "intake.queries.taking": "what an action sealed",
+    "intake.views.filling": "a body that the one parser reads",
     "practice.queries.offers": "what PostgreSQL put together",
     "practice.queries.operations": "what PostgreSQL put together",
 }

@@ -18,7 +18,7 @@ from intake.actions import reviewing, safety
 from intake.models import Agreement, Assignment, Intake, Response
 from intake.queries import taking
 from intake.rules import conditions, flags, given, pages, scoring, signing, wording
-from intake.rules.answers import Answered
+from intake.rules.answers import Answered, is_answered
 from intake.rules.definition import PRIVATE_CHECK, SHOWN_ONLY, Definition, Item
 from intake.rules.taking import (
     POLICY_VERSION,
@@ -114,7 +114,9 @@ def save(
         return Saved(response.revision, stopped=True)
     changed = {name: answer for name, answer in put.items() if _differs(stored.get(name), answer)}
     conflicts = tuple(
-        name for name in changed if name in stored and stored[name].revision > revision
+        name
+        for name in changed
+        if is_answered(stored.get(name)) and stored[name].revision > revision
     )
     if conflicts:
         return Saved(response.revision, conflicts=conflicts)

@@ -211,7 +211,7 @@ def test_sent_is_whole_signed_scored_and_never_changes(given: Assignment) -> Non
 )
 def test_an_empty_or_unsigned_form_cannot_be_complete(
     given: Assignment,
-    answers: dict[str, str],
+    answers: dict[str, Any],
     name: str,
     missing: list[tuple[int, str]],
     unsigned: bool,
@@ -286,7 +286,7 @@ SHARED = {
 }
 
 
-def sharing(mine: Intake, number: int, *, short: bool = False, **answers: str) -> None:
+def sharing(mine: Intake, number: int, *, short: bool = False, **answers: Any) -> None:
     instrument = Instrument.objects.filter(slug="shared").first() or make.instrument(SHARED)
     given = make.assignment(mine, instrument, number=number, short=short)
     save(given, close="often", **answers)
