@@ -25,6 +25,9 @@ from intake.views import visit, words
 
 P = ParamSpec("P")
 
+# What is longer than this was written, and not chosen.
+_CODES = 30
+
 
 @dataclass(frozen=True, slots=True)
 class Own:
@@ -127,7 +130,7 @@ def over(request: HttpRequest) -> HttpResponse:
         for name, texts in request.POST.lists()
         if name.startswith("q-")
         for text in texts
-        if " " in text.strip()
+        if " " in text.strip() or len(text) > _CODES
     ]
     return render(request, "duet/intake/over.html", {"typed": typed}, status=404)
 
