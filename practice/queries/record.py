@@ -18,6 +18,10 @@ from clients.models import (
     SafeContact,
 )
 from clients.rules.actors import PROOF_SECOND, Actor
+from intake.models import Agreement, Assignment, Response
+from intake.queries import responses
+from intake.rules import printed
+from intake.rules.definition import PRIVATE_CHECK
 from practice.models import Answer, Attendance, ConsentGiven
 
 Rows = list[dict[str, object]]
@@ -34,7 +38,8 @@ def of_person(person: Person, *, with_shut: bool) -> dict[str, object]:
     hands it out; without, as on the person's own pages, none of them is there.
 
     What they wrote comes as they may read it; what belongs to two comes without the other: no
-    name, no state, no answer. Who looked is told by role and day. Refuses (Erased) whoever was
+    name, no state, no answer. Of the private check there is never an answer, and in a copy from
+    their own page not even that it was asked: whoever has their browser could read it. Who looked is told by role and day. Refuses (Erased) whoever was
     erased.
     """
     return {
@@ -49,6 +54,8 @@ def of_person(person: Person, *, with_shut: bool) -> dict[str, object]:
         },
         "contact": _contact(person),
         "appointments": _appointments(person, with_shut=with_shut),
+        "forms": _forms(person, with_shut=with_shut),
+        "agreements": _agreements(person),
         "messages": _messages(person, with_shut=with_shut),
         "access": _access(person),
         "requests": _requests(person),
@@ -144,6 +151,61 @@ def _consents(person: Person) -> dict[UUID, Rows]:
         }
         found.setdefault(row.attendance_id, []).append(told)
     return found
+
+
+def _forms(person: Person, *, with_shut: bool) -> Rows:
+    own = Assignment.objects.filter(intake__person=person).select_related("instrument")
+    if not with_shut:
+        own = own.exclude(slug=PRIVATE_CHECK)
+    readable = {
+        row.assignment_id: row
+        for row in responses.unguarded(
+            Response.objects.visible_to(Actor.of_person(person.pk, PROOF_SECOND)).sent()
+        )
+        .filter(assignment__intake__person=person)
+        .select_related("assignment__intake__person__key", "assignment__instrument")
+    }
+    return [
+        {
+            "form": row.instrument.title,
+            "version": row.instrument.version,
+            "time": row.number,
+            "asked_at": _moment(row.assigned_at),
+            "due_at": _moment(row.due_at),
+            "state": row.state,
+            "closed_at": _moment(row.closed_at),
+            "your_answers": _lines(readable.get(row.pk), person.language),
+        }
+        for row in own.order_by("assigned_at", "position", "pk")
+    ]
+
+
+def _lines(response: Response | None, language: str) -> Rows:
+    if response is None:
+        return []
+    asked = response.assignment
+    return [
+        {"question": one.question, "answer": one.words or one.yes}
+        for one in printed.lines(
+            asked.instrument.parsed, responses.answers(response), language, short=asked.short
+        )
+        if one.is_answered
+    ]
+
+
+def _agreements(person: Person) -> Rows:
+    own = Agreement.objects.filter(person=person).select_related("person__key")
+    return [
+        {
+            "kind": row.kind,
+            "version": row.version,
+            "text": row.text,
+            "signed_name": row.signed_name,
+            "given_at": _moment(row.given_at),
+            "withdrawn_at": _moment(row.withdrawn_at),
+        }
+        for row in own.order_by("given_at", "pk")
+    ]
 
 
 def _messages(person: Person, *, with_shut: bool) -> Rows:

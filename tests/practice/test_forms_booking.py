@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from clients.actions import people
-from clients.models import Case, Message, Person
+from clients.models import Case, Message, Person, SafeContact
 from intake.models import Assignment, CasePolicy, Intake
 from practice.actions import booking, cases, contacts, erasure, forms
 from practice.models import Attendance, Counselor, FormRule, Practice, Service
@@ -318,7 +318,12 @@ def test_quiet_hours_move_reminders_ahead_of_them_and_the_first_letter_behind(
     booked = cast.book(ruled, None)
     ana = booked.attendances[0].person
     contacts.say_safe_contact(
-        person=ana, channel="email", permission="yes", quiet=(7 * 60, 12 * 60), by=SYSTEM, now=NOW
+        person=ana,
+        channel=SafeContact.Channel.EMAIL,
+        permission=SafeContact.Permission.YES,
+        quiet=(7 * 60, 12 * 60),
+        by=SYSTEM,
+        now=NOW,
     )
     first, *nudges = Message.objects.filter(subject_kind="intake").order_by("due_at")
     assert first.due_at == NOW + timedelta(hours=4)

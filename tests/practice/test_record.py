@@ -194,3 +194,36 @@ def test_the_command_writes_a_new_private_file(couple: Appointment, tmp_path: Pa
     assert "Ana Alder" not in out.getvalue()
     with pytest.raises(CommandError, match="is there already"):
         call_command("person", "export", str(ana.pk), "--out", str(file))
+
+
+def _answered(couple: Appointment) -> None:
+    """Both have sent a form and their private check, in words that name them."""
+    assert couple.case is not None
+    forms = [make.instrument(visibility="person"), make.instrument(id="private-check")]
+    for role, name in (("booker", "Ana"), ("partner", "Ben")):
+        person = person_of(couple, role)
+        link = make.intake(couple.case, person)
+        for form in forms:
+            guarded = form.slug == "private-check"
+            make.response(
+                make.assignment(link, form),
+                {"words": f"{name} says {form.slug}"},
+                guarded=guarded,
+            )
+        make.agreement(couple.case, person, text=f"{name} may show it")
+
+
+def test_forms_are_in_it_as_their_person_may_read_them_and_never_the_private_check(
+    couple: Appointment,
+) -> None:
+    _answered(couple)
+    ana = person_of(couple)
+    for with_shut in (True, False):
+        text = json.dumps(record.of_person(ana, with_shut=with_shut))
+        assert "Ana says mood" in text
+        assert "Ana may show it" in text
+        for word in ("says private-check", "Ben says", "Ben may"):
+            assert word not in text
+    told: dict[str, Any] = record.of_person(ana, with_shut=False)
+    assert [row["time"] for row in told["forms"]] == [1]
+    assert [row["state"] for row in told["forms"]] == ["sent"]
