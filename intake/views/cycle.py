@@ -20,6 +20,7 @@ from clients.actions import audit
 from clients.doors import MemberRequest
 from clients.models import Case
 from clients.queries import care
+from clients.rules.permissions import NotPermitted, Right
 from intake.actions import releasing
 from intake.forms.cycle import Button, Parts
 from intake.models import Flag
@@ -52,6 +53,14 @@ def find(request: MemberRequest, pk: UUID) -> Case:
     return found
 
 
+def _find_own(request: MemberRequest, pk: UUID) -> Case:
+    """Refuses as `find`, and (NotPermitted) whoever reads the case and doesn't counsel it."""
+    found = find(request, pk)
+    if not care.counsels(request.actor, found):
+        raise NotPermitted(Right.REVIEW)
+    return found
+
+
 @doors.desk
 @doors.about("response")
 @require_safe
@@ -69,7 +78,7 @@ def _asked(text: str) -> int | None:
 @require_POST
 def release(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Let the couple see the parts that are ticked."""
-    found = find(request, pk)
+    found = _find_own(request, pk)
     form = Parts(request.POST)
     if not form.is_valid():
         return _page(request, found, None, status=form.status)
@@ -88,7 +97,7 @@ def release(request: MemberRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def withdraw(request: MemberRequest, pk: UUID) -> HttpResponse:
     """Take back what the couple may see."""
-    found = find(request, pk)
+    found = _find_own(request, pk)
     if not Button(request.POST).is_valid():
         return _page(request, found, None, status=400)
     releasing.withdraw(case=found, by=request.actor, now=timezone.now())
