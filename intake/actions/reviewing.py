@@ -6,7 +6,8 @@ from uuid import UUID
 from django.db import transaction
 
 from clients.actions import audit, notices
-from clients.models import Case, Member, Person
+from clients.actions.people import NewRows
+from clients.models import AuditEntry, Case, Member, Person
 from clients.queries import care, people
 from clients.rules import contact, permissions
 from clients.rules.actors import Actor
@@ -43,6 +44,36 @@ def open_review(
         if not safety.clinicians(row):
             safety_actions.need_clinician(case=row, by=by, now=now)
     return review
+
+
+def new_review(
+    *, case: Case, due_at: datetime, within_hours: int, by: Actor, now: datetime
+) -> NewRows[Review]:
+    """A first review of a case that is just being opened, to be written with the rest of it.
+
+    A step of a booking; `due_at` and `within_hours` as of `open_review`.
+    """
+    review = Review(
+        case=case,
+        opened_at=now,
+        due_at=max(due_at, now),
+        latest_at=due_at,
+        within_hours=within_hours,
+    )
+    return NewRows(review, (review, _audit("review.opened", review, by, now, write=False)))
+
+
+def retime(*, case_id: UUID, was: datetime, due_at: datetime, by: Actor, now: datetime) -> None:  # noqa: ARG001
+    """Let the open review that is due before a session follow it, if one is.
+
+    A step of whoever moves the session; the entry is that of the move.
+    """
+    found = Review.objects.open().filter(case=case_id, latest_at=was)
+    review = found.select_related("case").select_for_update(of=("self",)).first()
+    if review is not None:
+        review.latest_at = due_at
+        review.due_at = _due(review)
+        review.save(update_fields=["latest_at", "due_at"])
 
 
 @transaction.atomic
@@ -272,9 +303,15 @@ def _step(
 
 
 def _audit(
-    verb: str, review: Review, by: Actor, now: datetime, person_id: UUID | None = None
-) -> None:
-    audit.record(
+    verb: str,
+    review: Review,
+    by: Actor,
+    now: datetime,
+    person_id: UUID | None = None,
+    *,
+    write: bool = True,
+) -> AuditEntry:
+    return audit.record(
         verb=verb,
         subject_kind="review",
         subject_id=review.pk,
@@ -282,4 +319,5 @@ def _audit(
         case_id=review.case_id,
         by=by,
         now=now,
+        write=write,
     )

@@ -19,6 +19,7 @@ from clients.queries import people as find
 from clients.rules import contact, permissions
 from clients.rules.actors import Actor
 from clients.rules.audience import Audience
+from intake.actions import reviewing
 from intake.models.safety import is_in_safe_mode
 from intake.queries import giving
 from practice.actions import forms, guard, planning
@@ -579,6 +580,7 @@ def _with_attendees(
             *before,
             *attendances,
             *(row for one in new for row in one.rows),
+            *_review(appointment, case, under, by, now, asks=bool(new)),
             *(
                 Answer(attendance=booker, question=question, text=text, audience=Audience.STAFF)
                 for question, text in request.answers.items()
@@ -624,6 +626,30 @@ def _forms_with(
         by=by,
         now=now,
     )
+
+
+def _review(
+    appointment: Appointment,
+    case: Case | None,
+    under: Terms,
+    by: Actor,
+    now: datetime,
+    *,
+    asks: bool,
+) -> tuple[Model, ...]:
+    """A new case waits for a decision where it asked for a time, or is asked for forms first.
+
+    With forms it is due before the session, and sooner once one came in; without, in the time
+    that the practice takes.
+    """
+    if case is None or not (asks or appointment.state == Appointment.State.REQUESTED):
+        return ()
+    within = under.practice.review_within_hours
+    due_at = appointment.starts_at
+    if not asks:
+        due_at = min(due_at, now + timedelta(hours=within))
+    made = reviewing.new_review(case=case, due_at=due_at, within_hours=within, by=by, now=now)
+    return made.rows
 
 
 def _partner_gate(service: Service, partner: Person, request: Request, held: bool) -> str:
@@ -763,6 +789,8 @@ def move(
     others.update(state=Attendance.State.EXPECTED)
     on_its_way = planning.replan(appointment=appointment, reason="moved", by=by, now=now)
     forms.follow(appointment=appointment, reason="moved", by=by, now=now)
+    case_id = _named(appointment)
+    reviewing.retime(case_id=case_id, was=was, due_at=start, by=by, now=now)
     _record(
         "appointment.moved",
         appointment,

@@ -36,10 +36,8 @@ def waiting(house: House) -> Case:
     )
     case = booked.case
     assert case is not None
-    form = {**make.MOOD, "id": "practice-intake", "title": "Practice intake"}
-    given = make.assignment(
-        make.intake(case, ana), make.instrument({**form, "visibility": "staff"})
-    )
+    form = make.instrument(id="practice-intake", title="Practice intake", visibility="staff")
+    given = make.assignment(make.intake(case, ana), form)
     make.response(given, {"close": "often", "words": TEXT})
     theirs = make.intake(case, ben)
     make.assignment(theirs, form, due_at=make.at(1))
