@@ -20,6 +20,8 @@ from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, settings
 from schemathesis.core.failures import FailureGroup
 
+from clients.models import CareRelation, Member
+from intake.models import Response
 from practice.api import schema as schema_view
 from practice.models import Appointment, Attendance, Consent, Counselor, Question, Service
 from tests import factories as make
@@ -40,7 +42,12 @@ HOURS: Real = {
     "end": ["12:00"],
     "weekday": [5, 6],
 }
-MEMBERS = ("/api/v1/appointments/", "/api/v1/services/", "/api/v1/working-hours/")
+FORMS: Real = {"slug": ["mood"], "questionnaire": ["mood"], "instrument": ["mood"]}
+OF_FORMS = ("/api/v1/instruments/", "/api/v1/responses/", "/api/v1/scores/", "/api/v1/fhir/")
+MEMBERS = (
+    *("/api/v1/appointments/", "/api/v1/services/", "/api/v1/working-hours/"),
+    *("/api/v1/assignments/", *OF_FORMS),
+)
 TOKEN = "t" * 32  # in the cookie and beside it, as a page of ours sends it
 HELD, FREE, BOOKED = make.at(1, "10:00"), make.at(2, "10:00"), make.at(3, "10:00")
 
@@ -61,7 +68,10 @@ def real(api: Caller, talk: Service) -> Real:
     api.book(booking(start=BOOKED.isoformat(), partner=BEN, partner_safe_to_invite=True))
     held = api.post("holds/", {"service": "first-talk", "start": HELD.isoformat()}).json()
     member = Client()
-    member.force_login(make.admin().user)
+    olive = make.admin()
+    member.force_login(olive.user)
+    answered = sent(olive)
+    case, chris = answered.assignment.intake.case, answered.assignment.intake.person
     links = [one.token for one in Attendance.objects.select_related("person__key")]
     return {
         "service": ["first-talk", "by-request"],
@@ -80,9 +90,33 @@ def real(api: Caller, talk: Service) -> Real:
         "consents": [[{"slug": "privacy", "version": 1}]],
         "slug": ["first-talk"],
         "counselors": [["iris"]],
+        "responses": [str(answered.pk)],
+        "case": [str(case.pk)],
+        "persons": [[str(chris.pk)]],
+        "patient": [str(chris.pk)],
+        "instruments": [["news"]],
         "openings": [[{"weekday": 6, "start": "09:00", "end": "12:00"}]],
         "If-Match": [version(member, "services/first-talk/")],
     }
+
+
+def sent(by: Member) -> Response:
+    """A form that somebody sent, of a case that this member cares for; and one to give."""
+    chris = make.chris()
+    case = make.case(chris)
+    CareRelation.objects.create(case=case, member=by, kind="co_counselor", since_at=make.NOW)
+    make.instrument({**make.MOOD, "id": "news"})
+    given = make.assignment(make.intake(case, chris), make.instrument())
+    return make.response(given, {"close": "often"}, scores={"total": "2"})
+
+
+def real_for(path: str, real: Real) -> Real:
+    """What is real below an address."""
+    if "working-hours" in path:
+        return real | HOURS
+    if path.startswith(OF_FORMS):
+        return real | FORMS | {"id": real["responses"]}
+    return real
 
 
 def version(member: Client, path: str) -> str:
@@ -119,7 +153,7 @@ def reached() -> Iterator[Counter[str]]:
     """What was answered with success; at the end each operation has to be among it."""
     found: Counter[str] = Counter()
     yield found
-    assert len(found) == 19, found
+    assert len(found) == 31, found
     assert all(found.values()), found
 
 
@@ -141,7 +175,7 @@ def with_what_is_real(case: Any, real: Real) -> bool:
 @schemathesis.pytest.from_fixture("described").parametrize()
 @settings(max_examples=DRAWN, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_the_schema_says(case: Any, real: Real, reached: Counter[str]) -> None:
-    changed = with_what_is_real(case, real | HOURS if "working-hours" in case.path else real)
+    changed = with_what_is_real(case, real_for(case.path, real))
     with transaction.atomic():
         signed_in = real["cookie"][0] if case.path.startswith(MEMBERS) else {}
         answer = case.call(cookies=signed_in, headers={"X-CSRFToken": TOKEN} if signed_in else {})
