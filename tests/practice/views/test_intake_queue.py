@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from clients.models import (
@@ -20,7 +21,8 @@ from clients.models import (
 )
 from intake.models import Assignment, Flag, Intake, Response, Review, ReviewStep
 from intake.models.safety import FlagQuerySet
-from practice.models import Appointment, Attendance, Counselor, Service
+from practice.actions import booking
+from practice.models import Appointment, Attendance, Counselor, FormRule, Practice, Service
 from practice.queries.review_queue import PAGE
 from tests import factories as make
 from tests.factories import NOW
@@ -570,3 +572,41 @@ def test_admins_are_led_to_where_a_clinician_is_named(olive: Member, case: Case)
     assert f"/desk/cases/{case.pk}/care/" in walk.text(signed_in(olive).get("/desk/"))
     Case.objects.update(restricted_at=NOW)
     assert str(case.pk) not in walk.text(signed_in(olive).get("/desk/"))
+
+
+# --- from a booking ------------------------------------------------------------------------------
+
+
+def booked(service: Service) -> Appointment:
+    """Somebody books on Tuesday at ten, by the public pages."""
+    assert walk.book(Client(), service, **walk.ALONE).status_code == 302
+    return Appointment.objects.get(state__in=Appointment.TAKES_PLACE)
+
+
+def test_a_request_waits_for_a_decision_as_long_as_the_practice_takes(
+    iris: Counselor, talk: Service
+) -> None:
+    Practice.objects.update(review_within_hours=5)
+    talk.booking = Service.Booking.REQUEST
+    talk.save(update_fields=["booking"])
+    made = booked(talk)
+    review = Review.objects.get()
+    assert (review.case, review.due_at) == (made.case, NOW + 5 * HOUR)
+    assert AuditEntry.objects.get(verb="review.opened").case_id == review.case_id
+
+
+def test_a_first_booking_with_forms_is_due_before_its_session_and_follows_it(
+    iris: Counselor, talk: Service
+) -> None:
+    make.instrument(id="practice-intake")
+    FormRule.objects.create(slug="practice-intake")
+    made = booked(talk)
+    assert Review.objects.get().due_at == made.starts_at
+    by = iris.member.as_actor()
+    booking.move(appointment=made, start=make.at(2, "10:00"), by=by, now=NOW)
+    assert Review.objects.get().due_at == make.at(2, "10:00")
+
+
+def test_a_booking_that_asks_for_nothing_waits_for_nobody(iris: Counselor, talk: Service) -> None:
+    booked(talk)
+    assert not Review.objects.exists()
