@@ -33,6 +33,11 @@ def unguarded(found: "QuerySet[Response]") -> "QuerySet[Response]":
     return found.filter(guarded=False)
 
 
+def case(actor: Actor, pk: UUID) -> Case | None:
+    """A case whose record the actor may read."""
+    return Case.objects.opened_to(actor).filter(pk=pk).first()
+
+
 def of_case(actor: Actor, case: Case) -> list[Response]:
     """What those of a case have sent, private checks aside, the oldest first; one statement."""
     return list(unguarded(sent(actor, case=case.pk)).order_by("sent_at", "pk"))

@@ -11,7 +11,6 @@ from django.views.decorators.http import require_safe
 
 from clients import doors
 from clients.doors import MemberRequest
-from clients.models import Case
 from clients.rules.envelope import Erased, KeyRefused, Unreadable
 from intake.actions import reads
 from intake.models import Instrument, Response
@@ -39,7 +38,7 @@ def responses_csv(request: MemberRequest, pk: UUID) -> HttpResponse:
     out is on record, for each person of whom something is in it.
     """
     actor, now = request.actor, timezone.now()
-    case = Case.objects.opened_to(actor).filter(pk=pk).first()
+    case = responses.case(actor, pk)
     if case is None:
         raise Http404
     rows = responses.of_case(actor, case)
