@@ -35,5 +35,5 @@ def _open_gates(flag: Flag, by: Actor, now: datetime) -> None:
     for one in waiting.order_by("pk"):
         try:
             booking.open_gate(attendance=one, asked_in_person=True, by=by, now=now)
-        except booking.GateStaysShut:
+        except (booking.GateStaysShut, booking.CounselorDecides):
             continue
