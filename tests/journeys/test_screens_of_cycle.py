@@ -32,8 +32,9 @@ def look() -> Iterator[Look]:
 
 def pages_of(page: Page, name: str) -> int:
     """How many sheets of A4 the page takes when it is printed."""
+    edge = "12mm"
     printed = page.pdf(
-        format="A4", margin=dict.fromkeys(("top", "right", "bottom", "left"), "12mm")
+        format="A4", margin={"top": edge, "right": edge, "bottom": edge, "left": edge}
     )
     if folder := os.environ.get("SCREENS"):
         page.set_viewport_size({"width": 703, "height": 1032})
