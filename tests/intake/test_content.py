@@ -81,8 +81,13 @@ def test_each_file_is_in_order_and_says_whose_it_is(path: Path) -> None:
 def test_each_vector_scores_to_what_it_says(slug: str) -> None:
     found = definition(slug)
     for vector in found.vectors:
-        scores = scoring.score(found, said(found, vector.answers))
+        given = said(found, vector.answers)
+        scores = scoring.score(found, given)
         for subscale, expected in vector.expected.items():
+            if subscale == "flags":
+                raised = flags.raised(found, given, sent=True)
+                assert [one.kind for one in raised] == expected, vector.id
+                continue
             value = scores[subscale]
             if expected is None:
                 assert value is None, (vector.id, subscale)
@@ -186,6 +191,10 @@ def test_every_threshold_and_every_change_is_cited_and_no_threshold_speaks_to_cl
         ({"S1": "yes", "S2": "no", "S3": "no", "S4": "not-sure"}, ["individual-first"]),
         ({"S1": "yes", "S2": "no", "S3": "no", "S4": "no"}, ["individual-first"]),
         ({"S1": "yes", "S2": "skip", "S3": "no", "S4": "yes"}, ["ask-in-person"]),
+        (
+            {"S1": "yes", "S2": "skip", "S3": "yes", "S4": "no"},
+            ["ask-in-person", "individual-first"],
+        ),
         ({"S1": "yes", "S2": "no", "S3": "no", "S4": "skip"}, ["ask-in-person"]),
         ({"S1": "no", "S2": "yes"}, []),
         ({"S1": "not-sure", "S3": "yes"}, []),
@@ -195,8 +204,11 @@ def test_the_private_check_flags_what_is_said_or_left_out(
     answers: dict[str, Any], kinds: list[str]
 ) -> None:
     found = definition("private-check")
-    raised = flags.raised(found, said(found, answers), sent=True)
-    assert [one.kind for one in raised] == kinds
+    given = said(found, answers)
+    raised = flags.raised(found, given, sent=True)
+    assert sorted({one.kind for one in raised}) == kinds
+    # Nobody hears of it before it is sent: somebody may have pressed the wrong one.
+    assert flags.raised(found, given, sent=False) == []
 
 
 @pytest.mark.parametrize(("answer", "flagged"), [(0, False), (1, True), (3, True), (None, False)])
