@@ -1,6 +1,5 @@
 """Safety flags: raised by an answer, told to the case's clinicians alone, closed with a note."""
 
-import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,7 +14,7 @@ from clients.rules.actors import Actor
 from clients.rules.permissions import NotPermitted
 from intake.models import Flag, Response
 from intake.queries import safety
-from intake.rules import answers, escalation, flags
+from intake.rules import escalation, flags
 
 # What a member is told; the desk knows the sentence of each, and none says whom it is about.
 RAISED: Final = "flag"
@@ -27,18 +26,17 @@ NEEDS_CLINICIAN: Final = "needs_clinician"
 def raise_flags(*, response: Response, sent: bool, by: Actor, now: datetime) -> list[Flag]:
     """Raise a flag for each kind of answer that a clinician must see; the new ones.
 
-    Called with every save: one for each response and kind. An answer that is taken back leaves its
+    Called with every save, when only urgent ones count, and when all is sent: one for each response
+    and kind. An answer that is taken back leaves its
     flag; a graver one makes it graver, and unseen. Its clinicians are told at once, and of what
     they are told nothing; nobody else, and never by a mail to a client.
     """
     assignment = response.assignment
     found = flags.raised(
-        assignment.instrument.parsed,
-        answers.load(json.loads(response.answers)),
-        sent=sent,
-        short=assignment.short,
+        assignment.instrument.parsed, response.said(), sent=sent, short=assignment.short
     )
-    worst = escalation.gravest(found)
+    # What somebody hasn't sent is theirs, unless a life may depend on it.
+    worst = escalation.gravest([one for one in found if sent or one.severity == "urgent"])
     if not worst:
         return []
     intake = assignment.intake

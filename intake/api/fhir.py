@@ -208,7 +208,7 @@ class Observations(FHIREndpoint):
         for one in rows:
             definition = versions[one.assignment.instrument_id].parsed
             try:
-                scores = responses.scores(one)
+                scores = one.scored()
             except (Erased, Unreadable, KeyRefused):
                 matched.append(("", _cannot_be_read(one.pk)))
                 continue
@@ -245,7 +245,7 @@ def _about(row: models.Response) -> response.About:
 def _answers(row: models.Response, version: models.Instrument) -> dict[str, Any]:
     return response.write(
         version.parsed,
-        responses.answers(row),
+        row.said(),
         _about(row),
         fhir=version.fhir,
         short=row.assignment.short,

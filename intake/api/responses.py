@@ -122,12 +122,12 @@ class One(MemberEndpoint):
             raise Http404
         reads.one_response(response=found, by=self.actor, now=timezone.now())
         definition = found.assignment.instrument.parsed
-        said = responses.answers(found)
+        said = found.said()
         return Response(
             {
                 **_told(found, found.assignment.instrument),
                 "answers": _answers(definition, said, found),
-                "scores": plain(responses.scores(found)),
+                "scores": plain(found.scored()),
             }
         )
 
@@ -199,7 +199,7 @@ def _answers(
 def _scored(row: models.Response, version: models.Instrument) -> dict[str, object]:
     given = row.assignment
     try:
-        scores = plain(responses.scores(row))
+        scores = plain(row.scored())
     except (Erased, Unreadable, KeyRefused):
         scores = None
     return {

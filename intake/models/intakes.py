@@ -1,7 +1,9 @@
 """What somebody is asked to fill in for a case, by their own link, and what they answered."""
 
+import json
 import uuid
 from datetime import datetime
+from fractions import Fraction
 from typing import ClassVar
 
 from django.db import models
@@ -11,6 +13,7 @@ from clients.models import Case, DataKey, Item, ItemQuerySet, Person, SealedText
 from clients.rules.actors import Actor
 from clients.rules.standing import Whose
 from intake.models.instruments import Instrument
+from intake.rules.answers import Answered, load
 
 
 class CasePolicy(models.Model):
@@ -207,6 +210,15 @@ class Response(Item):
 
     def sealing_key(self) -> DataKey:
         return self.assignment.intake.person.key
+
+    def said(self) -> dict[str, Answered]:
+        """The answers themselves. Refuses (Erased, Unreadable) what can't be opened."""
+        return load(json.loads(self.answers))
+
+    def scored(self) -> dict[str, Fraction | None]:
+        """The scores as they were computed when it was sent. Refuses as `said`."""
+        stored: dict[str, str | None] = json.loads(self.scores or "{}")
+        return {name: None if one is None else Fraction(one) for name, one in stored.items()}
 
 
 class AgreementQuerySet(models.QuerySet["Agreement"]):

@@ -1,6 +1,5 @@
 """Every scored form that a case has sent, by form and person, the oldest first."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -69,7 +68,6 @@ def _scored(row: Response) -> Scored:
 
 def _scores(row: Response) -> dict[str, Fraction | None]:
     try:
-        stored = json.loads(row.scores or "{}")
+        return row.scored()
     except (Erased, Unreadable, KeyRefused):
         return {}
-    return {name: None if one is None else Fraction(one) for name, one in stored.items()}

@@ -1,6 +1,5 @@
 """The rounds of the cycle's questions in one case: who answered, and what can be read of it."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,7 @@ from clients.rules.actors import Actor
 from clients.rules.envelope import Erased, KeyRefused, Unreadable
 from intake.models import Instrument, Response
 from intake.models.intakes import ResponseQuerySet
-from intake.rules.answers import Answered, load
+from intake.rules.answers import Answered
 from intake.rules.definition import Definition
 
 SCORER: Final = "cycle"
@@ -141,7 +140,7 @@ def answers(response: Response | None) -> dict[str, Answered] | None:
     if response is None:
         return None
     try:
-        return load(json.loads(response.answers))
+        return response.said()
     except (Erased, Unreadable, KeyRefused):
         return None
 

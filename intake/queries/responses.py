@@ -1,8 +1,6 @@
 """What was sent, for members who may read it, with the version of the form that it answers."""
 
-import json
-from collections.abc import Iterable, Mapping
-from fractions import Fraction
+from collections.abc import Iterable
 from typing import cast
 from uuid import UUID
 
@@ -11,7 +9,6 @@ from django.db.models import QuerySet
 from clients.models import Case
 from clients.rules.actors import Actor
 from intake.models import Assignment, Instrument, Response
-from intake.rules.answers import Answered, load
 
 
 def sent(
@@ -54,14 +51,3 @@ def given(actor: Actor, *, case: UUID | None = None) -> QuerySet[Assignment]:
 def instruments(rows: Iterable[Assignment]) -> dict[UUID, Instrument]:
     """The versions of these, each once, so that each definition is read once; one statement."""
     return Instrument.objects.in_bulk({one.instrument_id for one in rows})
-
-
-def answers(response: Response) -> dict[str, Answered]:
-    """What was answered. Refuses (Unreadable, Erased) what can't be opened."""
-    return load(json.loads(response.answers))
-
-
-def scores(response: Response) -> Mapping[str, Fraction | None]:
-    """The scores as they were stored when it was sent. Refuses as `answers`."""
-    stored: dict[str, str | None] = json.loads(response.scores or "{}")
-    return {name: None if one is None else Fraction(one) for name, one in stored.items()}

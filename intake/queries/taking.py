@@ -1,6 +1,5 @@
 """What somebody finds behind their own link: the forms that they were given, and their answers."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +9,7 @@ from django.db.models.functions import Coalesce
 
 from clients.rules.actors import Actor
 from intake.models import Agreement, Assignment, CasePolicy, Intake, Response, ReviewStep
-from intake.rules.answers import Answered, load
+from intake.rules.answers import Answered
 from intake.rules.definition import PRIVATE_CHECK
 from intake.rules.taking import POLICY_VERSION
 
@@ -115,7 +114,7 @@ def response_of(assignment: Assignment) -> Response | None:
 
 def answers_of(response: Response | None) -> dict[str, Answered]:
     """The answers themselves, unsealed. Of a form that was sent, nobody asks by a link."""
-    return load(json.loads(response.answers)) if response else {}
+    return response.said() if response else {}
 
 
 def waits_for_the_check(assignment: Assignment) -> bool:

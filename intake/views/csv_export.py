@@ -69,7 +69,7 @@ def _cells(row: Response, version: Instrument) -> Iterator[Sequence[object]]:
     head = (given.intake.person_id, given.slug, version.version, given.number, sent_at)
     definition = version.parsed
     try:
-        said, scores = responses.answers(row), responses.scores(row)
+        said, scores = row.said(), row.scored()
     except (Erased, Unreadable, KeyRefused):
         yield (*head, _CANT_BE_READ, "", "", "", "", "")
         return

@@ -123,7 +123,7 @@ def written(actor: Actor, language: str) -> list[Written]:
 def _lines(row: Response, language: str) -> list[printed.Line] | None:
     definition = row.assignment.instrument.parsed
     try:
-        answers = responses.answers(row)
+        answers = row.said()
     except (Unreadable, KeyRefused):
         logger.error("A sealed value can't be opened: an answered form, %s", row.pk)
         return None

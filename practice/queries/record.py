@@ -39,8 +39,8 @@ def of_person(person: Person, *, with_shut: bool) -> dict[str, object]:
 
     What they wrote comes as they may read it; what belongs to two comes without the other: no
     name, no state, no answer. Of the private check there is never an answer, and in a copy from
-    their own page not even that it was asked: whoever has their browser could read it. Who looked is told by role and day. Refuses (Erased) whoever was
-    erased.
+    their own page not even that it was asked: whoever has their browser could read it. Who looked
+    is told by role and day. Refuses (Erased) whoever was erased.
     """
     return {
         "person": {
@@ -187,7 +187,7 @@ def _lines(response: Response | None, language: str) -> Rows:
     return [
         {"question": one.question, "answer": one.words or one.yes}
         for one in printed.lines(
-            asked.instrument.parsed, responses.answers(response), language, short=asked.short
+            asked.instrument.parsed, response.said(), language, short=asked.short
         )
         if one.is_answered
     ]

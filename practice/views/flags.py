@@ -1,6 +1,5 @@
 """One flag, for the clinicians of its case: why it was raised, how to reach the person, its end."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -20,7 +19,7 @@ from clients.rules.permissions import NotPermitted
 from intake.actions import safety as acts
 from intake.models import Flag, Response
 from intake.queries import safety
-from intake.rules import answers, escalation, flags, printed
+from intake.rules import escalation, flags, printed
 from intake.rules.printed import Line
 from practice.actions import reads
 from practice.actions import safety as closing
@@ -93,7 +92,7 @@ def _lines(found: Flag, said: Response | None) -> tuple[Sequence[Line], Sequence
         return [], []
     assignment, sent = said.assignment, said.sent_at is not None
     definition = assignment.instrument.parsed
-    given = answers.load(json.loads(said.answers))
+    given = said.said()
     why = {
         one.item
         for one in flags.raised(definition, given, sent=sent, short=assignment.short)

@@ -10,7 +10,6 @@ from clients.actions import audit
 from clients.models import AuditEntry, Member
 from clients.rules.envelope import Unreadable
 from intake.models import Response
-from intake.queries import responses
 from tests import factories as make
 from tests.intake.api.conftest import Caller, World
 
@@ -113,14 +112,14 @@ def test_scores_leave_private_checks_out(api: Caller, world: World) -> None:
 def test_a_score_that_cannot_be_opened_takes_no_list_down(
     api: Caller, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = responses.scores
+    opened = Response.scored
 
     def damaged(row: Response) -> Any:
         if row.pk == world.sent.pk:
             raise Unreadable
         return opened(row)
 
-    monkeypatch.setattr(responses, "scores", damaged)
+    monkeypatch.setattr(Response, "scored", damaged)
     sign_in(api, world.members["iris"])
     results = api.get("scores/").json()["results"]
     assert {one["response"]: one["scores"] for one in results} == {
