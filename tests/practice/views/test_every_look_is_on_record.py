@@ -81,7 +81,9 @@ def world(practice: Practice, iris: Counselor, talk: Service) -> World:
             by=sam.as_actor(),
             now=NOW,
         )
-    rows = [couple, asked, over, late, relation, *words.values()]
+    waits = make.review(couple.case)
+    flag = make.flag(couple.case, ben)
+    rows = [couple, asked, over, late, relation, waits, flag, *words.values()]
     ids = [str(row.pk) for row in rows]
     ids += [str(pk) for pk in Attendance.objects.values_list("pk", flat=True)]
     ids += [str(pk) for pk in Case.objects.values_list("pk", flat=True)]
@@ -177,6 +179,8 @@ def walk(world: World, members: list[Member]) -> list[Shown]:
     return found
 
 
+# Some thousands of pages: every route with every id, for each of the five.
+@pytest.mark.timeout(600)
 def test_whoever_is_shown_is_on_record(world: World) -> None:
     found = walk(world, world.members)
     assert {one.route for one in found if one.forgotten} == set()
@@ -192,6 +196,10 @@ def test_whoever_is_shown_is_on_record(world: World) -> None:
         "practice:desk-requests",
         "practice:desk-cases",
         "practice:desk-case",
+        "practice:desk-intake",
+        "practice:desk-review",
+        "practice:desk-review-decline",
+        "practice:desk-flag",
     }
     assert set().union(*(one.words for one in found)) == set(world.words)
     # The API names nobody; but whose appointment it is can be known from its case.
