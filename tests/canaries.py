@@ -33,6 +33,8 @@ from clients.rules import access
 from clients.rules.actors import PROOF_LINK, PROOF_SECOND
 from clients.rules.audience import Audience
 from intake.models import Intake, Response
+from intake.rules.taking import POLICY_VERSION
+from intake.views import visit as forms
 from practice.models import Answer, Appointment, Attendance, Question
 from practice.views import visit
 from tests import factories as make
@@ -281,7 +283,7 @@ def _forms(cast: Cast) -> None:
     }
     open_form = make.instrument()
     named = cast.named
-    kinds = ("intake", "given", "response", "flag", "open flag", "review", "agreement")
+    kinds = ("intake", "asked", "given", "response", "flag", "open flag", "review", "agreement")
     named |= {kind: {} for kind in kinds}
     answered: dict[str, Response] = {}
     for who, case in CASE_OF.items():
@@ -314,8 +316,13 @@ def _forms(cast: Cast) -> None:
             response=sent["practice-intake"],
             signed_name=canary(who, SIGNED),
         )
+        make.agreement(of_case, person, kind="policy", slug="limited", version=POLICY_VERSION)
+        if who == "ana":
+            # Of A these are Ana's, since it is she who came by a link.
+            named["given"]["A"] = str(begun.pk)
         if who == LAST_OF[case]:
-            named["intake"][case], named["given"][case] = intake.token, str(begun.pk)
+            named["intake"][case], named["asked"][case] = intake.token, str(intake.pk)
+            named["given"].setdefault(case, str(begun.pk))
             named["response"][case] = str(sent["cycle-reflection"].pk)
             named["flag"][case], named["open flag"][case] = str(flag.pk), str(opened.pk)
             named["agreement"][case] = str(agreed.pk)
@@ -327,7 +334,7 @@ def _forms(cast: Cast) -> None:
         for who in CASES[case]:
             person = cast.persons[who]
             make.review_step(review, by=iris, person=person, words=canary(who, TOLD))
-    named["instrument"] = {"A": str(open_form.pk)}
+    named["instrument"] = {"A": open_form.slug}
 
 
 def _releases(cast: Cast, answered: Mapping[str, Response]) -> None:
@@ -353,6 +360,7 @@ def _browsers(cast: Cast) -> None:
     cast.clients["link"] = link = Client(raise_request_exception=False)
     session = link.session
     visit.keep_own(session, cast.attendances["ana"], timezone.now())
+    forms.keep_own(session, cast.intakes["ana"], timezone.now())
     session.save()
 
 

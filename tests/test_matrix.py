@@ -170,15 +170,20 @@ def ask(
 
 def named(cast: Cast, names: str) -> dict[str, str]:
     """What a route's address names, of each case; and one that nobody has."""
-    made_up = {"token": "B" * 22, "link": "B" * 22, "service": "none", "hours": "none"}
+    made_up = {
+        **dict.fromkeys(("token", "link", "intake"), "B" * 22),
+        "service": "none",
+        "hours": "none",
+        "instrument": "none",
+    }
     absent = made_up.get(names, str(uuid.UUID(int=7)))
     return cast.named.get(names, {}) | {ABSENT: absent}
 
 
 def address_of(path: str, value: str) -> str:
     """A route's address with a value in the place of its parameter; others are made up."""
-    made = re.sub(r"<(?:uuid|token|slug):\w+>", value, path)
-    made = made.replace("<str:key>", "x").replace("<int:number>", "0").replace("<int:pk>", "7")
+    made = re.sub(r"<(?:uuid|\w*token|slug):\w+>", value, path)
+    made = made.replace("<str:key>", "x").replace("<int:number>", "1").replace("<int:pk>", "7")
     return "/" + made.replace(".+", "anything").replace("\\Z", "")
 
 
@@ -376,15 +381,15 @@ def leaks(cast: Cast, name: str, asked: Asked) -> list[str]:
 def may_see(cast: Cast, name: str, asked: Asked) -> set[Word]:
     """A link opens one part and shows nobody's name; public pages show nobody at all."""
     door = ROUTES[name].door
+    if asked.caller == "link" and asked.address.startswith("/i/"):
+        # She goes on with what she began; what she sent is closed. And what the practice told her.
+        return {("ana", canaries.UNSENT), ("ana", canaries.TOLD), ("ana", canaries.TOKEN)}
     if door in {"public", "visitor"}:
         return set()
     if door == "by_link":
         opened = {who for who, row in cast.attendances.items() if row.token in asked.address}
         filled_in = {who for who, row in cast.intakes.items() if row.token in asked.address}
-        # Behind their own link somebody goes on with what they began; what they sent is closed.
-        return {(who, canaries.TOKEN) for who in opened | filled_in} | {
-            (who, canaries.UNSENT) for who in filled_in
-        }
+        return {(who, canaries.TOKEN) for who in opened | filled_in}
     return canaries.allowed(asked.caller)
 
 
@@ -407,10 +412,15 @@ def _own(cast: Cast, _case: str) -> dict[str, str]:
     return {"own": str(cast.attendances["ana"].pk)}
 
 
+def _own_forms(cast: Cast, _case: str) -> dict[str, str]:
+    return {"own": str(cast.intakes["ana"].pk), "q-close": "never", "revision": "1"}
+
+
 BODIES: dict[str, Callable[[Cast, str], Any]] = {
     "practice:attendance-mine-confirm": _own,
     "practice:attendance-mine-move": _own,
     "practice:attendance-mine-cancel": _own,
+    **dict.fromkeys(("intake:policy", "intake:page", "intake:save", "intake:review"), _own_forms),
     "practice:desk-close": lambda _cast, _case: {"came": "yes"},
     "practice:desk-move": lambda _cast, _case: {
         "date": "2027-01-20",
