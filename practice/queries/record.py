@@ -204,7 +204,7 @@ def _agreements(person: Person) -> Rows:
             "given_at": _moment(row.given_at),
             "withdrawn_at": _moment(row.withdrawn_at),
         }
-        for row in own.order_by("given_at", "pk")
+        for row in own.order_by("given_at", "kind", "slug", "pk")
     ]
 
 
