@@ -1,14 +1,24 @@
-"""A stolen dump holds nothing of what anybody answered, or of what was written about it."""
+"""A stolen dump holds nothing of what anybody answered, and neither do logs, Redis or errors."""
+
+import logging
+from io import StringIO
 
 import pytest
 from django.apps import apps
+from django.core.cache import cache
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
+from config import logs
+from intake.actions import answering
 from intake.models import Flag, Response, ReviewStep
 from tests import canaries
 from tests import factories as make
 from tests.canaries import Cast
+from tests.intake import browsing, filling
+from tests.test_canaries import in_redis
 
 pytestmark = pytest.mark.django_db
 
@@ -69,3 +79,57 @@ def test_the_same_look_finds_what_lies_open(cast: Cast) -> None:
         cursor.execute(note, [in_bytes.encode()])
         cursor.execute("UPDATE duet_intake_agreement SET text = %s", [in_words])
     assert {("ana", canaries.CHECK), ("a", canaries.WHY)} <= cast.found_in(in_tables())
+
+
+# --- on the way ----------------------------------------------------------------------------------
+
+
+def test_logs_redis_and_errors_hold_no_word_that_was_typed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over the pages and as a program sends it: kept, refused, and when the site itself fails."""
+    monkeypatch.setattr(timezone, "now", lambda: make.NOW)
+    settings.DUET = {**settings.DUET, "THROTTLE": True}
+    cache.clear()
+    make.practice()
+    make.instrument()
+    ana = make.ana()
+    intake = filling.give(make.case(ana), ana, "mood")
+    given = filling.assignment(intake, "mood")
+    words = canaries.canary("ana", canaries.CHECK)
+    written, handler = StringIO(), logging.StreamHandler()
+    handler.setStream(written)
+    handler.setFormatter(logs.formatter("json"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        client = browsing.come_in(intake, Client(raise_request_exception=False))
+        browsing.fill(client, given, filling.but(filling.first, words=words))
+        assert words in Response.objects.get().answers
+        address, own = f"/i/{given.pk}/3/", {"own": str(intake.pk), "revision": "0"}
+        pages = [
+            client.get(f"/i/{words}/"),
+            client.post(address, own | {"q-words": f"{words}\x00"}),
+            client.post(f"{address}save/", own | {f"q-{words}": words}),
+            client.post(f"{address}save/", f'{{"q-words": "{words}', "application/json"),
+            Client().post(address, own | {"q-words": words}),
+        ]
+
+        def fail(**_: object) -> None:
+            raise ValueError(words)
+
+        monkeypatch.setattr(answering, "save", fail)
+        broken = client.post(address, own | {"q-words": words})
+        assert broken.status_code == 500
+        assert browsing.send(client, given).status_code == 302
+    finally:
+        root.removeHandler(handler)
+    assert '"status": 500' in written.getvalue()
+    found = Cast(other_words={intake.token: ("ana", canaries.TOKEN)}).found_in
+    assert found(written.getvalue()) == set()
+    kept = in_redis(settings.REDIS_URL, settings.REDIS_PREFIX)
+    assert "limit:" in kept
+    assert found(kept) == set()
+    # What was refused stands on its own page again, and nowhere else.
+    assert [bool(found(page.content.decode())) for page in pages] == [False, True, *[False] * 3]
+    assert found(broken.content.decode() + str(broken.headers)) == set()
