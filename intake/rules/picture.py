@@ -58,6 +58,12 @@ class Theme:
     news: bool
 
     @property
+    def is_told(self) -> bool:
+        """Whether either of them said anything to it, be it that they would rather not."""
+        given = self.own is not None or self.guess is not None
+        return given or bool(self.unsaid or self.unguessed)
+
+    @property
     def strip(self) -> Strip:
         return cycle_map.strip(_on_axis(self.own), _on_axis(self.guess))
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
@@ -129,10 +130,17 @@ def category_words(category: str | None) -> str:
 @register.filter
 def own_said(theme: Theme) -> str:
     """What somebody says of themselves: a step of the scale, or that they didn't."""
-    return str(theme.own) if theme.own is not None else unsaid_words(theme.unsaid)
+    return _step(theme.own, theme.unsaid)
 
 
 @register.filter
 def guessed(theme: Theme) -> str:
     """What the other thinks it is for them: a step of the scale, or that they didn't say."""
-    return str(theme.guess) if theme.guess is not None else unsaid_words(theme.unguessed)
+    return _step(theme.guess, theme.unguessed)
+
+
+def _step(step: int | None, non: str) -> str:
+    """Words stand smaller than figures: a column of figures is narrow."""
+    if step is None and non:
+        return format_html("<small>{}</small>", unsaid_words(non))
+    return NOTHING if step is None else str(step)

@@ -26,7 +26,7 @@ from intake.rules.change import Step
 from intake.rules.chart import Axis, Reading
 from intake.rules.definition import Change, Cut, Definition, Subscale, exact
 from intake.templatetags.duet_cycle import category_words, signed
-from intake.views import multiples
+from intake.views import cycle_words, multiples
 from intake.views.cycle import find
 from intake.views.multiples import Multiple
 
@@ -48,8 +48,13 @@ class Shown:
     """One form."""
 
     title: str
+    # Of the form that sees two together: what it can't say. Others' are for who fills them in.
     statement: str
+    # What was answered more than once, or has a published threshold; and what is a number so far.
     scores: tuple[Score, ...]
+    once: tuple[Multiple, ...]
+    # Whether some of it is what one says of the other.
+    two_views: bool
 
 
 @doors.desk
@@ -72,11 +77,13 @@ def change(request: MemberRequest, pk: UUID) -> HttpResponse:
     shown = [one for one in forms if not (held and one.definition.scorer == SCORER)]
     moments = [row.response.sent_at for one in shown for row in one.sent if row.response.sent_at]
     along = chart.axis(moments) if moments else None
+    told = [_shown(one, everybody, along) for one in shown] if along else []
     context = {
         "section": "cases",
         "case": case,
         "names": " & ".join(str(one.person.shown_name) for one in everybody if not one.left),
-        "forms": [_shown(one, everybody, along) for one in shown] if along else [],
+        # What has changed comes first.
+        "forms": sorted(told, key=lambda one: not one.scores),
         "held": held and len(shown) < len(forms),
     }
     return render(request, "duet/intake/change.html", context)
@@ -85,12 +92,16 @@ def change(request: MemberRequest, pk: UUID) -> HttpResponse:
 def _shown(form: Form, everybody: Sequence[Voice], along: Axis) -> Shown:
     language = get_language() or "en"
     definition = form.definition
+    scores = [
+        _score(form, subscale, everybody, along, language) for subscale in definition.subscales
+    ]
+    of_two = definition.scorer == SCORER
     return Shown(
         title=wording.text(definition, "title", language),
-        statement=wording.text(definition, "statement", language),
-        scores=tuple(
-            _score(form, subscale, everybody, along, language) for subscale in definition.subscales
-        ),
+        statement=wording.text(definition, "statement", language) if of_two else "",
+        scores=tuple(one for one in scores if one.multiple.is_over_time or one.cited),
+        once=tuple(one.multiple for one in scores if not (one.multiple.is_over_time or one.cited)),
+        two_views=of_two,
     )
 
 
@@ -101,10 +112,9 @@ def _score(
     known = next((one for one in definition.change if one.subscale == subscale.id), None)
     cuts = [one for one in definition.cuts if one.subscale == subscale.id]
     index = rules.rci(known) if known else None
+    names = cycle_words.called({one.person.pk: str(one.person.shown_name) for one in everybody})
     lines = [
-        multiples.Voice(
-            str(voice.person.shown_name), voice.mark, _readings(form, voice, subscale.id)
-        )
+        multiples.Voice(names[voice.person.pk], voice.mark, _readings(form, voice, subscale.id))
         for voice in everybody
         if any(row.person_id == voice.person.pk for row in form.sent)
     ]

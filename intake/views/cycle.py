@@ -33,7 +33,7 @@ from intake.rules import map as cycle_map
 from intake.rules import release as rules
 from intake.rules.answers import Answers
 from intake.rules.chart import Reading
-from intake.rules.cycle import PEOPLE, Reflection, Who, reflect
+from intake.rules.cycle import OTHER, PEOPLE, Reflection, Who, reflect
 from intake.rules.definition import Definition
 from intake.rules.picture import Move, Picture, Side, Theme, home, paint
 from intake.templatetags import duet_cycle
@@ -140,13 +140,39 @@ class Seen:
 
     @property
     def feelings(self) -> list[Row]:
+        """What lies beneath; empty where the round didn't ask it, as the short form doesn't."""
         a, b = self.picture.sides
-        return self._rows(duet_cycle.theme_words, "theme", a.feelings, b.feelings)
+        return self._themes(a.feelings, b.feelings)
 
     @property
     def reasons(self) -> list[Row]:
+        """What needing space is made of; empty as `feelings`."""
         a, b = self.picture.sides
-        return self._rows(duet_cycle.theme_words, "theme", a.reasons, b.reasons)
+        return self._themes(a.reasons, b.reasons)
+
+    @property
+    def asks_beneath(self) -> bool:
+        """Whether there is anything of what lies beneath."""
+        return bool(self.feelings or self.reasons)
+
+    @property
+    def has_repair(self) -> bool:
+        """Whether either of them said how they find each other again."""
+        return any(side.repair is not None for side in self.picture.sides)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What there is to release of it."""
+        there = {
+            "feelings": self.feelings,
+            "reasons": self.reasons,
+            "repair": self.has_repair,
+        }
+        return tuple(one for one in rules.PARTS if there.get(one, True))
+
+    def _themes(self, a: Sequence[Theme], b: Sequence[Theme]) -> list[Row]:
+        told = any(one.is_told for one in (*a, *b))
+        return self._rows(duet_cycle.theme_words, "theme", a, b) if told else []
 
     def _rows(
         self,
@@ -162,15 +188,17 @@ class Seen:
 def seen(found: Round) -> Seen:
     """A round's answers, opened and put together."""
     definition = queries.definition(found)
-    names: dict[Who, str] = {"A": "", "B": _("the other")}
+    full: dict[Who, str] = {}
     marks: dict[Who, str] = {"A": "a", "B": "b"}
     answers: dict[Who, Answers | None] = {"A": None, "B": None}
     for who, voice, response in zip(PEOPLE, found.voices, found.responses, strict=False):
-        names[who], marks[who] = str(voice.person.shown_name), voice.mark
+        full[who], marks[who] = str(voice.person.shown_name), voice.mark
         answers[who] = queries.answers(response)
+    names: dict[Who, str] = {"A": "", "B": _("the other")}
+    names.update(cycle_words.called(full))
     reflection = reflect(definition, answers["A"], answers["B"], short=found.short)
     picture = paint(definition, reflection, answers)
-    return Seen(cycle_words.called(names), marks, definition, picture)
+    return Seen(names, marks, definition, picture)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +217,8 @@ class Account:
         """What lies beneath, and what needing space is made of: their own, and their guess."""
         own = (*self.own.feelings, *self.own.reasons)
         other = (*self.other.feelings, *self.other.reasons)
+        if not any(one.is_told for one in (*own, *other)):
+            return []
         pairs = zip(own, other, strict=True)
         return [Row(duet_cycle.theme_words(one.theme), one, guess) for one, guess in pairs]
 
@@ -205,6 +235,17 @@ def accounts(found: Round) -> list[Account]:
         name = str(voice.person.shown_name)
         told.append(Account(name, voice.mark, picture.a, picture.b, answers is not None))
     return told
+
+
+def _own_account(found: Seen, shown: Round) -> Account:
+    """The one account of a round that has no other."""
+    who = _alone(shown)
+    own, other = found.picture.side(who), found.picture.side(OTHER[who])
+    return Account(found.names[who], found.marks[who], own, other, own.answered)
+
+
+def _alone(shown: Round) -> Who:
+    return "A" if shown.responses[0] is not None else "B"
 
 
 # --- earlier rounds ------------------------------------------------------------------------------
@@ -230,7 +271,7 @@ def over_time(known: Sequence[Past]) -> list[Multiple]:
     ]
     along = chart.axis(one.round.ended_at for one in known)
     latest = known[-1].seen
-    return [
+    found = [
         multiples.multiple(
             label,
             [
@@ -244,6 +285,7 @@ def over_time(known: Sequence[Past]) -> list[Multiple]:
         )
         for label, value in values
     ]
+    return [one for one in found if one.is_over_time]
 
 
 def _readings(
@@ -292,7 +334,7 @@ def _page(
     }
     if shown is not None:
         context |= _shown(request, case, shown, rounds)
-        context |= _sharing(request, case, shown, refused)
+        context |= _sharing(request, case, shown, context.get("seen"), refused)
     return render(request, "duet/intake/cycle.html", context, status=status)
 
 
@@ -317,6 +359,9 @@ def _shown(
         if one.round.same_version
     ]
     alone = len(shown.sent) == 1
+    prompts = cycle_words.prompts(found.definition, found.picture, found.names, language)
+    # A round of the short form says when the rest was asked last.
+    asked = (one for one in reversed(known) if one.round.number < shown.number)
     return {
         "seen": found,
         "title": _title(found, shown) if alone else _("The cycle"),
@@ -329,7 +374,12 @@ def _shown(
             if response is not None and queries.answers(response) is None
         ],
         "dances": cycle_words.dances(found.reflection, found.names),
-        "prompts": cycle_words.prompts(found.definition, found.picture, found.names, language),
+        "prompts": prompts,
+        "nothing": ""
+        if prompts and not alone
+        else cycle_words.nothing_to_bring_up(found.picture, found.names, found.asks_beneath),
+        "account": _own_account(found, shown) if alone else None,
+        "asked_last": next((one.round for one in asked if one.seen.asks_beneath), None),
         "home": _home(found, language),
         "by_the_other": [
             cycle_words.seen_by_the_other(found.definition, side, found.names)
@@ -346,8 +396,7 @@ def _shown(
 
 
 def _title(found: Seen, shown: Round) -> str:
-    who: Who = "A" if shown.responses[0] is not None else "B"
-    return _("How %(one)s sees it") % {"one": found.names[who]}
+    return _("How %(one)s sees it") % {"one": found.names[_alone(shown)]}
 
 
 def _home(found: Seen, language: str) -> list[tuple[str, str]]:
@@ -369,6 +418,7 @@ def _sharing(
     request: MemberRequest,
     case: Case,
     shown: Round,
+    found: Seen | None,
     refused: releasing.CannotRelease | None,
 ) -> dict[str, Any]:
     """Who agrees, what is released, and what stands in the way of it."""
@@ -382,6 +432,6 @@ def _sharing(
         "released": standing.release,
         "released_round": standing.release.first.assignment.number if standing.release else None,
         "may_release": care.counsels(request.actor, case),
-        "parts": rules.PARTS,
+        "parts": found.parts if found else rules.PARTS,
         "refusals": cycle_words.refusals(refused, shown) if refused else [],
     }

@@ -1,8 +1,9 @@
 """The cycle in sentences for the counselor: the headline, what it hangs on, what to bring up."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeVar
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,14 +19,15 @@ from intake.rules.scoring import half_up
 from intake.templatetags import duet_cycle
 
 Names = Mapping[Who, str]
+Key = TypeVar("Key", bound=Hashable)
 _MOVES = {"reach": gettext_lazy("reaching"), "step": gettext_lazy("stepping back")}
 _AXES = {"P": _MOVES["reach"], "W": _MOVES["step"]}
 
 
-def called(names: Names) -> dict[Who, str]:
-    """How the two are called in sentences: by their first name, where that tells them apart."""
+def called(names: Mapping[Key, str]) -> dict[Key, str]:
+    """How people are called in sentences: by their first name, where that tells them apart."""
     first = {who: name.split()[0] if name.split() else name for who, name in names.items()}
-    alike = first["A"].casefold() == first["B"].casefold()
+    alike = len({name.casefold() for name in first.values()}) < len(first)
     return dict(names) if alike else first
 
 
@@ -142,6 +144,23 @@ def prompts(definition: Definition, picture: Picture, names: Names, language: st
         *(Prompt("validation", text) for text in _validation(picture.reflection, names)),
         *(Prompt("repair", text) for text in _repair(picture, names)),
     ]
+
+
+def nothing_to_bring_up(picture: Picture, names: Names, known: bool) -> str:
+    """What stands where there is nothing to bring up: that they agree, or what is missing for it.
+
+    `known`: whether it was asked what lies beneath.
+    """
+    answered = [names[side.who] for side in picture.sides if side.answered]
+    if len(answered) == 1:
+        return _("Only %(one)s's account is here: there is nothing to compare.") % {
+            "one": answered[0]
+        }
+    if picture.reflection.position is None:
+        return _("There are not enough answers to compare.")
+    if not known:
+        return _("In what each does, nothing stands out: they see it much alike.")
+    return _("Nothing stands out: they see it much alike.")
 
 
 def _ask_alone(name: str) -> str:

@@ -28,6 +28,10 @@ class Line:
     values: tuple[Fraction | None, ...]
     new_version: str
 
+    @property
+    def has_value(self) -> bool:
+        return any(one is not None for one in self.values)
+
 
 @dataclass(frozen=True, slots=True)
 class Multiple:
@@ -39,6 +43,16 @@ class Multiple:
     lines: tuple[Line, ...]
     along: Axis
     box: str = chart.VIEW_BOX
+
+    @property
+    def is_over_time(self) -> bool:
+        """Whether there is more than one time to compare."""
+        return len([one for one in self.lines if one.has_value]) > 1
+
+    @property
+    def latest(self) -> Line:
+        """The last time that has a value; the last of all where none has."""
+        return next((one for one in reversed(self.lines) if one.has_value), self.lines[-1])
 
 
 def multiple(

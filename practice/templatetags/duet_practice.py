@@ -22,6 +22,8 @@ class Face:
     # Of which country its crisis lines are.
     region: str = "US"
     zone: str = "UTC"
+    # For the desk alone: no client's page calls it so.
+    full_name: str = ""
 
     @property
     def name(self) -> str:
@@ -36,7 +38,7 @@ def practice_face(context: dict[str, Any]) -> Face:
     found: Face | None = getattr(request, _KEPT, None)
     if found is None:
         row = pages.practice()
-        found = Face(row.neutral_name, row.phone, row.region, row.zone) if row else Face()
+        found = Face(row.neutral_name, row.phone, row.region, row.zone, row.name) if row else Face()
         if request is not None:
             setattr(request, _KEPT, found)
     return found

@@ -61,8 +61,8 @@ def test_each_has_a_category_where_an_error_is_cited_and_the_couple_the_worse(
     scored(case, ana, rdas, [40, 52])
     scored(case, ben, rdas, [40, 51])
     told = page(desk, case)
-    assert "Ana Alder: +12, recovered." in told
-    assert "Ben Birch: +11, no reliable change." in told
+    assert "Ana: +12, recovered." in told
+    assert "Ben: +11, no reliable change." in told
     assert "Of the couple: no reliable change, the less favourable of both." in told
     assert "moving apart" not in told
     assert "Dotted: " in told
@@ -78,7 +78,7 @@ def test_one_better_and_the_other_worse_is_said(
     scored(case, ana, rdas, [40, 46, 53])
     scored(case, ben, rdas, [40, 30, 20])
     told = page(desk, case)
-    assert "Ana Alder: first to last +13, recovered; since the last time +7, no reliable" in told
+    assert "Ana: first to last +13, recovered; since the last time +7, no reliable" in told
     assert "They are moving apart" in told
     assert "Of the couple: deteriorated, the less favourable of both." in told
 
@@ -89,8 +89,8 @@ def test_the_projects_own_questions_show_the_difference_alone(
     cast.round_of(case, ana, ben, "TV1")
     cast.round_of(case, ana, ben, "TV2", number=2, day=30)
     told = page(desk, case)
-    assert "Ana Alder: +6, about the same." in told
-    assert "Ana Alder: −50." in told
+    assert "Ana: +6, about the same." in told
+    assert "Ana: −50." in told
     for word in ("reliable change.", "improved", "recovered", "deteriorated", "significant"):
         assert word not in told.partition("A gap means")[0]
 
@@ -103,8 +103,28 @@ def test_another_version_is_not_compared(
     scored(case, ana, newer, [10, 4], first=3)
     told = page(desk, case)
     assert "From here version 1.0.0: not to be compared with before" in told
-    assert "Ana Alder: −6, improved." in told
-    assert "Ben Birch" not in told.partition("<section")[2]
+    assert "Ana: −6, improved." in told
+    assert "Ben" not in told.partition("<section")[2]
+
+
+def test_what_was_answered_once_is_a_number_and_no_picture(
+    desk: Client, case: Case, ana: Person, ben: Person
+) -> None:
+    cast.round_of(case, ana, ben)
+    told = page(desk, case)
+    assert "Answered once so far" in told
+    assert 'class="panel"' not in told
+    cast.round_of(case, ana, ben, "TV1", number=2, day=30)
+    told = page(desk, case)
+    assert "Answered once so far" not in told
+    assert told.count('class="panel"') == len(cast.definition().subscales)
+
+
+def test_a_sentence_for_who_fills_a_form_in_is_not_the_staffs(
+    desk: Client, case: Case, ana: Person
+) -> None:
+    scored(case, ana, of("phq-9"), [10, 9])
+    assert "your counselor looks at it with you" not in page(desk, case)
 
 
 def test_what_was_not_scored_is_a_gap(desk: Client, case: Case, ana: Person) -> None:

@@ -1,6 +1,7 @@
 """The cycle at the desk: what it shows, to whom, and what it keeps silent about."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -8,7 +9,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from clients.models import AuditEntry, Case, CoupleMember, DataKey, Person
-from practice.models import Counselor
+from intake.rules.answers import Answered
+from practice.models import Counselor, Practice
 from tests import factories as make
 from tests.intake import cycle_cast as cast
 from tests.practice.views.test_desk import signed_in
@@ -82,7 +84,48 @@ def test_one_view_is_titled_so_and_counted(
     told = page(desk, case)
     assert title(told) == "How Ana sees it"
     assert "1 of 2 in" in told
+    assert "Only Ana's account is here: there is nothing to compare." in told
+    assert "see it much alike" not in told
     assert "Release these parts" not in told
+
+
+def test_a_short_round_has_what_was_asked_and_says_when_the_rest_was(
+    desk: Client, case: Case, ana: Person, ben: Person
+) -> None:
+    cast.round_of(case, ana, ben)
+    assert "left alone" in page(desk, case)
+    cast.agree(case, ana, ben)
+    asked = set(cast.definition().short_form)
+    for person, answers in ((ana, cast.vector("TV1")["A"]), (ben, cast.vector("TV1")["B"])):
+        short = {name: one for name, one in (answers or {}).items() if name in asked}
+        cast.sent(case, person, short, number=2, now=make.NOW + timedelta(days=30), short=True)
+    told = page(desk, case)
+    for words in ("left alone", "feels outmatched", "both accounts", "Finding each other again:"):
+        assert words not in told
+    assert '<a href="?round=1">Asked last in round 1, ' in told
+    # What wasn't asked can't be released.
+    assert 'name="part_dance"' in told
+    for part in ("feelings", "reasons", "repair"):
+        assert f'name="part_{part}"' not in told
+        assert f'name="part_{part}"' in page(desk, case, "?round=1")
+
+
+def test_nothing_stands_out_is_said_of_what_was_asked(
+    desk: Client, case: Case, ana: Person, ben: Person
+) -> None:
+    alike = {name: Answered(1) for name in cast.definition().short_form}
+    for person in (ana, ben):
+        cast.sent(case, person, alike, short=True)
+    assert "In what each does, nothing stands out: they see it much alike." in page(desk, case)
+
+
+@pytest.mark.parametrize("name", ["cycle", "change"])
+def test_the_practice_is_named_in_full(desk: Client, case: Case, name: str) -> None:
+    found = Practice.objects.get()
+    Practice.objects.filter(pk=found.pk).update(name="The House of Two", neutral_name="Ferns")
+    told = text(desk.get(f"/desk/cases/{case.pk}/{name}/"))
+    assert "<span>The House of Two</span>" in told
+    assert "Ferns" not in told
 
 
 def test_too_few_answers_name_no_dance(desk: Client, case: Case, ana: Person, ben: Person) -> None:
@@ -97,6 +140,7 @@ def test_the_case_of_one_person_is_their_own_view(desk: Client, iris: Counselor)
     told = page(desk, case)
     assert title(told) == "How Dana sees it"
     assert "1 of 2" not in told
+    assert "<b>the other</b>" in told
     assert "What they may see together" not in told
 
 
