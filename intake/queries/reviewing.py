@@ -46,6 +46,16 @@ def first_came_in(case: Case, since: datetime) -> datetime | None:
     return found
 
 
+def decided_in_words(case_id: UUID) -> tuple[int, datetime] | None:
+    """How often those of a case were told a decision in words, and when last; one statement."""
+    told = ReviewStep.objects.filter(
+        review__case=case_id,
+        kind__in=[ReviewStep.Kind.DECLINED, ReviewStep.Kind.WAITLISTED],
+        words__isnull=False,
+    ).aggregate(number=Count("pk"), last=Max("at"))
+    return (told["number"], told["last"]) if told["number"] else None
+
+
 def asked_last(review: Review) -> datetime | None:
     """When more was asked for the last time; one statement."""
     found: datetime | None = ReviewStep.objects.filter(

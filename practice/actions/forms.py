@@ -20,6 +20,7 @@ from clients.rules.actors import Actor
 from intake.actions import giving
 from intake.models import Assignment, CasePolicy, Intake
 from intake.queries import giving as given
+from intake.queries import reviewing
 from intake.rules import rhythm
 from practice.actions import planning
 from practice.models import Appointment, Attendance, FormRule
@@ -398,18 +399,46 @@ def wanted(
         quiet=quiet,
         zone=intake.person.zone,
     )
-    return [
-        messages.Wanted(
-            purpose=one.purpose,
-            person_id=intake.person_id,
-            channel=_EMAIL,
-            version=intake.round,
-            due_at=one.due_at,
-            window_ends_at=one.window_ends_at,
-            about_at=one.window_ends_at,
-        )
-        for one in planned
-    ]
+    return [_wanted(intake, one, intake.round) for one in planned]
+
+
+def _words(
+    intake: Intake,
+    number: int,
+    told_at: datetime,
+    quiet: reminders.Quiet | None,
+    delay: timedelta,
+) -> messages.Wanted:
+    """The letter about a decision, the `number`th that was told in words."""
+    planned = nudges.about_words(
+        told_at=told_at,
+        ends_at=intake.ends_at,
+        delay=delay,
+        quiet=quiet,
+        zone=intake.person.zone,
+    )
+    return _wanted(intake, planned, number)
+
+
+def _wanted(intake: Intake, planned: reminders.Planned, version: int) -> messages.Wanted:
+    return messages.Wanted(
+        purpose=planned.purpose,
+        person_id=intake.person_id,
+        channel=_EMAIL,
+        version=version,
+        due_at=planned.due_at,
+        window_ends_at=planned.window_ends_at,
+        about_at=planned.window_ends_at,
+    )
+
+
+@transaction.atomic
+def tell(*, case: Case, by: Actor, now: datetime) -> None:
+    """Tell those of a case that there is something to read on their own page.
+
+    Part of the transaction that puts the words down, which records it.
+    """
+    _replan_case(case.pk, "told", by, now)
 
 
 def _replan_case(case_id: UUID, reason: str, by: Actor, now: datetime) -> None:
@@ -424,21 +453,26 @@ def _replan(
 ) -> None:
     messages.lock(subject_kind=nudges.SUBJECT, subject_ids=[one.pk for one in intakes])
     waiting = given.open_of(intakes)
+    told = reviewing.decided_in_words(intakes[0].case_id)
     quiet = planning.quiet_hours(one.person_id for one in intakes)
     delay = timedelta(seconds=offers.the_practice().confirmation_delay_seconds)
     for intake in intakes:
         person = intake.person
+        may_write = _has_way(person, asked.get(person.pk, True))
+        wants = wanted(
+            intake=intake,
+            waiting=waiting[intake.pk],
+            may_write=may_write,
+            quiet=quiet.get(person.pk),
+            delay=delay,
+            now=now,
+        )
+        if told and may_write:
+            wants.append(_words(intake, *told, quiet.get(person.pk), delay))
         messages.replan(
             subject_kind=nudges.SUBJECT,
             subject_id=intake.pk,
-            wanted=wanted(
-                intake=intake,
-                waiting=waiting[intake.pk],
-                may_write=_has_way(person, asked.get(person.pk, True)),
-                quiet=quiet.get(person.pk),
-                delay=delay,
-                now=now,
-            ),
+            wanted=wants,
             reason=reason,
             by=by,
             now=now,

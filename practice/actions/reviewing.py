@@ -56,6 +56,7 @@ def decline(*, review: Review, words: str, reason: str = "", by: Actor, now: dat
     for assignment in waiting.select_related("intake__case").order_by("pk"):
         forms.withdraw(assignment=assignment, by=by, now=now)
     decided = reviewing.decline(review=review, words=words, reason=reason, by=by, now=now)
+    forms.tell(case=review.case, by=by, now=now)
     care.turn_away(case=review.case, by=by, now=now)
     return decided
 
@@ -69,7 +70,9 @@ def waitlist(
     Refuses as `intake.actions.reviewing.waitlist` does, (StillBooked) as `decline`.
     """
     _end(_held(review.case, now), by, now, keep_forms=True)
-    return reviewing.waitlist(review=review, words=words, reason=reason, by=by, now=now)
+    decided = reviewing.waitlist(review=review, words=words, reason=reason, by=by, now=now)
+    forms.tell(case=review.case, by=by, now=now)
+    return decided
 
 
 def _held(case: Case, now: datetime) -> list[Appointment]:

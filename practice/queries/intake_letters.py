@@ -63,7 +63,7 @@ class IntakeLetters:
         self._intakes = {row.pk: row for row in found.annotate(due_at=due)}
 
     def still_due(self, message: Message) -> str | None:
-        """Look again: None while something is open, and nothing newer was asked."""
+        """Look again: None while something is open or to be read, and nothing newer was asked."""
         with connection.cursor() as cursor:
             cursor.execute(_STANDING, [message.subject_id, message.person_id])
             row = cursor.fetchone()
@@ -72,6 +72,8 @@ class IntakeLetters:
         now_round, ended, is_open, was_sent = row
         if ended:
             return "ended"
+        if message.purpose == nudges.WORDS:
+            return None
         if not is_open:
             return "all_sent" if was_sent else "withdrawn"
         return None if message.version == now_round else "asked_anew"
@@ -84,7 +86,7 @@ class IntakeLetters:
             facts = _Facts(
                 subject=_("You have a message"),
                 link=settings.DUET["BASE_URL"] + reverse("intake:start", args=[intake.token]),
-                again=message.purpose != nudges.FIRST,
+                again=message.purpose in nudges.NUDGES,
                 until=_until(message, intake),
                 practice=letterhead.sender_name(self._practice),
                 phone=self._practice.phone,
@@ -105,7 +107,7 @@ class IntakeLetters:
 def _until(message: Message, intake: Intake) -> str:
     """By when, on the person's own clock; nothing of a moment that was past when it was planned."""
     due_at = getattr(intake, "due_at", None)
-    if due_at is None or due_at <= message.due_at:
+    if message.purpose == nudges.WORDS or due_at is None or due_at <= message.due_at:
         return ""
     zone = message.person.zone
     local = due_at.astimezone(wall.zone_info(zone))

@@ -10,6 +10,9 @@ SUBJECT: Final = "intake"
 FIRST: Final = "intake"
 # How long before it is due each reminder goes.
 NUDGES: Final = {"intake-nudge-1": timedelta(days=2), "intake-nudge-2": timedelta(0)}
+# That the practice's decision can be read there, in its words; for so long it is news.
+WORDS: Final = "intake-words"
+_NEWS: Final = timedelta(days=14)
 # Between two of these letters there is half a day at least.
 _APART: Final = timedelta(hours=12)
 
@@ -42,3 +45,11 @@ def plan(
         for (purpose, moment), window in zip(planned, windows, strict=False)
         if window > max(moment, now)
     )
+
+
+def about_words(
+    *, told_at: datetime, ends_at: datetime, delay: timedelta, quiet: Quiet | None, zone: str
+) -> Planned:
+    """The letter that says that there is something to read; it waits for quiet hours to end."""
+    due_at = after_quiet_hours(told_at + delay, quiet, zone)
+    return Planned(WORDS, due_at, max(due_at, min(ends_at, told_at + _NEWS)))

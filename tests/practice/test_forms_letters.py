@@ -10,9 +10,9 @@ from clients.actions import messages
 from clients.channels.letter import Letter
 from clients.models import Message
 from intake.actions import giving
-from intake.models import Assignment, Intake
-from practice.actions import forms
-from practice.models import Practice, Service
+from intake.models import Assignment, Intake, Review
+from practice.actions import forms, reviewing
+from practice.models import Counselor, Practice, Service
 from practice.queries import letters
 from practice.queries.intake_letters import IntakeLetters
 from practice.rules import neutral
@@ -157,3 +157,30 @@ def test_past_its_end_nothing_leaves(talk: Service) -> None:
     }
     giving.expire(by=SYSTEM, now=ends)
     assert Intake.objects.get().ended_at == ends
+
+
+def _decided(words: str) -> None:
+    iris = Counselor.objects.get(slug="iris").member.as_actor()
+    review = Review.objects.select_related("case").get()
+    if words:
+        reviewing.decline(review=review, words=words, by=iris, now=NOW)
+    else:
+        reviewing.waitlist(review=review, by=iris, now=NOW)
+
+
+def test_who_is_turned_away_is_told_that_there_is_something_to_read(talk: Service) -> None:
+    cast.book(talk)
+    _decided("Please turn to the centre by the river, canary-referral.")
+    for name in ("Ana", "Ben"):
+        assert ("intake-words", 1, "planned") in cast.letters(name)
+        letter = _letter(name, "intake-words")
+        assert "canary" not in letter.text + letter.html + str(letter.subject)
+        assert not neutral.reveals(letter.text)
+    Intake.objects.update(ended_at=NOW)
+    assert _why_not("intake-words") == "ended"
+
+
+def test_a_place_on_the_waiting_list_without_words_is_no_letter(talk: Service) -> None:
+    cast.book(talk)
+    _decided("")
+    assert not Message.objects.filter(purpose="intake-words").exists()
