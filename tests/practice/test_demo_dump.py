@@ -57,7 +57,12 @@ def test_a_dump_of_the_demo_practice_names_nobody() -> None:
     assert "duet_clients_person" in text
     wanted = words()
     assert len(wanted) > 100
-    leaked = {word for word in wanted if word.casefold() in text and word.casefold() not in MEMBERS}
+    # A part of a name counts as a word of its own: "several" in a question names no Vera.
+    found = set(re.findall(r"[^\W\d_]+", text)) - MEMBERS
+    whole = {one for one in wanted if not one.isalpha()}
+    assert len(whole) > 50
+    leaked = {word for word in whole if word.casefold() in text}
+    leaked |= {word for word in wanted - whole if word.casefold() in found}
     assert leaked == set()
 
 
