@@ -163,7 +163,7 @@ def _closed(request: HttpRequest, form: Form) -> HttpResponse:
 def _keep(
     request: HttpRequest, form: Form, page: Page, page_form: PageForm, *, seen: bool
 ) -> Saved:
-    """Keep what can be taken of a page."""
+    """Keep what can be taken of a page, and whether nobody looks on in this visit."""
     saved = answering.save(
         assignment=form.assignment,
         values=page_form.values(seen=seen),
@@ -171,7 +171,9 @@ def _keep(
         by=form.own.by,
         now=form.own.now,
     )
-    if page.stops and not saved.stopped and not saved.conflicts and not page_form.errors:
+    if saved.stopped:
+        visit.drop_alone(request.session)
+    elif page.stops and not saved.conflicts and not page_form.errors:
         answered = page_form.cleaned_data.get(f"q-{page.stops.id}")
         if answered is not None and answered.value == page.stops.stop_unless:
             visit.keep_alone(request.session, form.assignment)

@@ -189,7 +189,7 @@ def test_whoever_is_not_alone_sees_nothing_more(phone: Browser, mine: Intake) ->
     into(phone, mine, "private-check")
     phone.next(S1="not-sure")
     assert phone.at == "/i/later/"
-    assert "Nothing was kept" in phone.text
+    assert "This answer was not kept" in phone.text
     assert "afraid" not in phone.page
     assert Response.objects.get().revision == 0
     pk = filling.assignment(mine, "private-check").pk
@@ -211,6 +211,41 @@ def test_it_is_asked_anew_in_every_visit(phone: Browser, mine: Intake) -> None:
     other.next(S1="yes")
     other.get(f"/i/{pk}/")
     assert "ever hurt you" in other.text  # and then on where they were
+
+
+@pytest.mark.parametrize("said", ["no", "not-sure"])
+@pytest.mark.parametrize("meanwhile", [False, True], ids=["next", "autosave"])
+def test_somebody_comes_in_and_what_was_said_alone_is_shown_no_more(
+    phone: Browser, mine: Intake, said: str, meanwhile: bool
+) -> None:
+    """The same visit: what was opened by a "yes" is closed by whatever isn't one."""
+    into(phone, mine, "private-check")
+    phone.next(S1="yes")
+    phone.next(S2="yes")
+    pk = filling.assignment(mine, "private-check").pk
+    phone.get(f"/i/{pk}/2/")
+    assert phone.at.endswith("/2/")  # the control: before, it is open
+    phone.get(f"/i/{pk}/1/")
+    if meanwhile:
+        form = {**phone.fields().sent, "q-S1": said}
+        assert phone.client.post(f"/i/{pk}/1/save/", form).json()["saved"] is False
+    else:
+        phone.next(S1=said)
+        assert phone.at == "/i/later/"
+        assert "Nothing was kept" not in phone.text  # the answers of before are
+    for path in ("", "2/", "2/help/", "3/", "review/"):
+        phone.get(f"/i/{pk}/{path}")
+        assert phone.at == f"/i/{pk}/1/"
+        assert "ever hurt you" not in phone.page
+    form = {**phone.fields().sent, "q-S2": "no", "go": "next"}
+    for path in ("2/", "2/save/", "review/"):
+        phone.client.post(f"/i/{pk}/{path}", form)
+    kept = taking.answers_of(Response.objects.get(assignment=pk))
+    assert kept["S2"].value == "yes"
+    phone.get(f"/i/{pk}/1/")
+    phone.next(S1="yes")
+    phone.get(f"/i/{pk}/2/")
+    assert phone.at.endswith("/2/")
 
 
 @pytest.mark.parametrize(
