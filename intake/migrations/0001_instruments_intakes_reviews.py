@@ -291,6 +291,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("raised_at", models.DateTimeField()),
+                ("revision", models.PositiveIntegerField(default=0)),
+                ("renewed_at", models.DateTimeField(null=True)),
                 ("seen_at", models.DateTimeField(null=True)),
                 ("escalated_at", models.DateTimeField(null=True)),
                 ("closed_at", models.DateTimeField(null=True)),
@@ -413,6 +415,7 @@ class Migration(migrations.Migration):
                             ("accepted", "Accepted"),
                             ("declined", "Declined"),
                             ("waitlisted", "Waitlisted"),
+                            ("closed", "Closed"),
                         ],
                         default="",
                         max_length=10,
@@ -466,6 +469,7 @@ class Migration(migrations.Migration):
                             ("accepted", "Accepted"),
                             ("declined", "Declined"),
                             ("waitlisted", "Waitlisted"),
+                            ("closed", "Closed"),
                             ("reopened", "Reopened"),
                         ],
                         max_length=10,
@@ -661,6 +665,10 @@ class Migration(migrations.Migration):
                 name="duet_assignment_expires",
             ),
         ),
+        migrations.AddIndex(
+            model_name="assignment",
+            index=models.Index(fields=["assigned_at", "id"], name="duet_assignment_given"),
+        ),
         migrations.AddConstraint(
             model_name="assignment",
             constraint=models.UniqueConstraint(
@@ -678,6 +686,14 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="duet_assignment_closed_pair",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="response",
+            index=models.Index(
+                condition=models.Q(("sent_at__isnull", False)),
+                fields=["sent_at", "id"],
+                name="duet_response_sent",
             ),
         ),
         migrations.AddConstraint(
@@ -744,7 +760,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="flag",
             constraint=models.UniqueConstraint(
-                condition=models.Q(("response__isnull", False)),
+                condition=models.Q(("closed_at__isnull", True), ("response__isnull", False)),
                 fields=("response", "kind"),
                 name="duet_flag_once",
             ),
@@ -826,6 +842,7 @@ class Migration(migrations.Migration):
                         ("decided_at__isnull", False),
                         ("decided_by__isnull", False),
                     ),
+                    models.Q(("decided_at__isnull", False), ("decision", "closed")),
                     _connector="OR",
                 ),
                 name="duet_review_decided_whole",

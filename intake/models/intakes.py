@@ -144,6 +144,8 @@ class Assignment(models.Model):
             models.Index(
                 name="duet_assignment_expires", fields=["expires_at"], condition=Q(state="open")
             ),
+            # Programs page through all of them in this order.
+            models.Index(name="duet_assignment_given", fields=["assigned_at", "id"]),
         ]
 
 
@@ -203,6 +205,14 @@ class Response(Item):
                 | Q(sent_at__isnull=False, content_hash__isnull=False, scores__isnull=False)
                 & ~Q(scored_by=""),
             ),
+        ]
+        indexes = [
+            # Programs page through what was sent in this order.
+            models.Index(
+                name="duet_response_sent",
+                fields=["sent_at", "id"],
+                condition=Q(sent_at__isnull=False),
+            )
         ]
 
     shown_answers = shown("answers")

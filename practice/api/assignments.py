@@ -93,9 +93,13 @@ class Assignments(assignments.Assignments):
 
     @staticmethod
     def _check(said: dict[str, Any], found: int, now: Any) -> None:
-        """Refuses (Problem) somebody who is no part of the case, and times that are over."""
+        """Refuses (Problem) somebody who is no part of the case, and times that are over, or in no order."""
         if found < len(set(said["persons"])):
             raise problems.invalid({"persons": [str(_NOT_GIVEN[giving.NotOfCase][1])]})
         for name in ("due_at", "expires_at"):
             if said.get(name) and said[name] <= now:
                 raise problems.invalid({name: [_("This lies in the past.")]})
+        due_at, expires_at = said.get("due_at"), said.get("expires_at")
+        if due_at and expires_at and expires_at < due_at:
+            sentence = _("It can't be over before it is due.")
+            raise problems.invalid({"expires_at": [sentence]})

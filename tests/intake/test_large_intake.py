@@ -203,6 +203,8 @@ def pages() -> dict[str, Call]:
         "change": get(iris, f"{case}change/"),
         "change, alone": get(iris, f"/desk/cases/{alone.pk}/change/"),
         "form": get(Client(), f"/i/{token}/"),
+        "api, responses": get(iris, "/api/v1/responses/"),
+        "api, assignments": get(iris, "/api/v1/assignments/"),
     }
 
 
@@ -267,3 +269,12 @@ def test_a_hundred_thousand_responses_change_no_page() -> None:
         cursor.execute("ALTER TABLE duet_intake_assignment DROP CONSTRAINT duet_assignment_once")
         assert most_read({name: statements(calls[name]) for name in ("case's forms", "change")})
         transaction.set_rollback(True)
+    # And without those in whose order programs page through them, they read them all, too.
+    for page, index in (
+        ("api, responses", "duet_response_sent"),
+        ("api, assignments", "duet_assignment_given"),
+    ):
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"DROP INDEX {index}")
+            assert page in most_read({page: statements(calls[page])})
+            transaction.set_rollback(True)

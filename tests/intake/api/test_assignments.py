@@ -69,6 +69,13 @@ def test_who_gives(api: Caller, world: World, name: str, status: int) -> None:
         ({"case": "00000000-0000-4000-8000-000000000000"}, "case"),
         ({"due_at": (make.NOW - timedelta(minutes=1)).isoformat()}, "due_at"),
         ({"due_at": "tomorrow"}, "due_at"),
+        (
+            {
+                "due_at": (make.NOW + timedelta(days=9)).isoformat(),
+                "expires_at": (make.NOW + timedelta(days=8)).isoformat(),
+            },
+            "expires_at",
+        ),
         ({"short": "yes"}, "short"),
         ({"origin": "service"}, "origin"),
     ],
