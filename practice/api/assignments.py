@@ -93,7 +93,7 @@ class Assignments(assignments.Assignments):
 
     @staticmethod
     def _check(said: dict[str, Any], found: int, now: Any) -> None:
-        """Refuses (Problem) somebody who is no part of the case, and times that are over, or in no order."""
+        """Refuses (Problem) somebody of another case, and times that are over or in no order."""
         if found < len(set(said["persons"])):
             raise problems.invalid({"persons": [str(_NOT_GIVEN[giving.NotOfCase][1])]})
         for name in ("due_at", "expires_at"):
