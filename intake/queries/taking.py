@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import OuterRef, Q, Subquery, Value
+from django.db.models import Case, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from clients.rules.actors import Actor
@@ -32,11 +32,15 @@ def own(person_id: UUID, intake_id: UUID, now: datetime) -> Intake | None:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One form as its person finds it: whether something is answered, and whether it waits."""
+    """One form as its person finds it: whether something is answered, and whether it waits.
+
+    What is `stuck` waits for a private check that nobody can send any more.
+    """
 
     assignment: Assignment
     begun: bool
     locked: bool
+    stuck: bool = False
 
     @property
     def is_sent(self) -> bool:
@@ -57,16 +61,18 @@ def listed(intake: Intake, now: datetime) -> list[Listed]:
     found = list(
         Assignment.objects.filter(intake=intake)
         .filter(Q(state=Assignment.State.SENT) | _open(now))
+        .annotate(check_state=_check_of(intake.case_id, intake.person_id))
         .select_related("instrument", "response")
         .defer("response__answers", "response__scores", "instrument__fhir")
         .order_by("position", "number", "pk")
     )
-    check_waits = any(_is_waiting_check(one) for one in found)
+    can_be_sent = any(_is_waiting_check(one) for one in found)
     rows = [
         Listed(
             one,
             begun=getattr(one, "response", None) is not None,
-            locked=check_waits and not _is_waiting_check(one),
+            locked=(waits := _waits(one, one.check_state)),  # type: ignore[attr-defined]
+            stuck=waits and not can_be_sent and one.state == Assignment.State.OPEN,
         )
         for one in found
     ]
@@ -121,9 +127,33 @@ def waits_for_the_check(assignment: Assignment) -> bool:
     """Whether the private check has to be sent before this one; one statement at most."""
     if assignment.slug == PRIVATE_CHECK:
         return False
-    return Assignment.objects.filter(
-        intake=assignment.intake_id, slug=PRIVATE_CHECK, state=Assignment.State.OPEN
-    ).exists()
+    intake = assignment.intake
+    found = Assignment.objects.filter(pk=assignment.pk).values_list(
+        _check_of(intake.case_id, intake.person_id), flat=True
+    )
+    return _waits(assignment, found.first())
+
+
+def _waits(assignment: Assignment, check: str | None) -> bool:
+    """Whoever was ever given a check has to send one: an expired one opens nothing.
+
+    Nor does one that was taken back, which doesn't take a clinician; but it doesn't undo that
+    they sent another.
+    """
+    return assignment.slug != PRIVATE_CHECK and check not in (None, Assignment.State.SENT)
+
+
+def _check_of(case_id: UUID, person_id: UUID) -> Subquery:
+    """How the last private check of this person for this case stands, in whichever intake.
+
+    One that was taken back is looked at only where there is no other.
+    """
+    checks = Assignment.objects.filter(
+        intake__case=case_id, intake__person=person_id, slug=PRIVATE_CHECK
+    )
+    withdrawn_last = Case(When(state=Assignment.State.WITHDRAWN, then=1), default=0)
+    newest = (withdrawn_last, F("number").desc(), F("assigned_at").desc())
+    return Subquery(checks.order_by(*newest).values("state")[:1])
 
 
 # --- how what is said alone is kept --------------------------------------------------------------

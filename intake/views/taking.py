@@ -43,8 +43,10 @@ def start(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _start(request: HttpRequest, own: Own) -> HttpResponse:
-    forms = [one for one in taking.listed(own.intake, own.now) if not one.is_sent]
+    listed = taking.listed(own.intake, own.now)
+    forms = [one for one in listed if not (one.is_sent or one.stuck)]
     context = {
+        "stuck": any(one.stuck for one in listed),
         "forms": len(forms),
         "minutes": sum(one.minutes for one in forms),
         "begun": any(one.begun for one in forms),
@@ -74,6 +76,7 @@ def mine(request: HttpRequest, own: Own) -> HttpResponse:
             "minutes": one.minutes,
             "begun": one.begun,
             "locked": one.locked,
+            "stuck": one.stuck,
             "is_sent": one.is_sent,
             "due": one.assignment.due_at,
         }
@@ -86,6 +89,7 @@ def mine(request: HttpRequest, own: Own) -> HttpResponse:
         forms=forms,
         next=next((one for one in open_ones if not one["locked"]), None),
         all_sent=bool(forms) and not open_ones,
+        stuck=any(one["stuck"] for one in forms),
         told=told.shown_words if told else "",
         until=own.intake.ends_at,
     )

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from clients.models import AuditEntry, Case, Person
+from clients.queries import people
 from clients.rules.actors import Actor
 from intake.actions import answering, instruments
 from intake.actions.answering import Saved
 from intake.models import Agreement, Assignment, CasePolicy, Instrument, Intake, Response
+from intake.queries import taking
 from tests import factories as make
 from tests.factories import MOOD, NOW
 from tests.intake import filling
@@ -380,6 +382,75 @@ def test_the_private_check_comes_first_and_alone(given: Assignment, mine: Intake
     save(given, who="Ana")
     guarded = Response.objects.get(assignment=check)
     assert (guarded.guarded, guarded.audience) == (True, "counselor")
+
+
+def check_of(mine: Intake, number: int, state: str = "open") -> Assignment:
+    """One more private check: each is given later than the one before."""
+    found = Instrument.objects.filter(slug="private-check").first()
+    if found is None:
+        instruments.load_shipped(by=make.SYSTEM, now=NOW)
+        found = Instrument.objects.get(slug="private-check")
+    given = make.assignment(mine, found, number=number)
+    end_it(given, state)
+    return given
+
+
+def end_it(given: Assignment, state: str) -> None:
+    closed = None if state == "open" else NOW
+    Assignment.objects.filter(pk=given.pk).update(state=state, closed_at=closed)
+
+
+def waits(given: Assignment) -> bool:
+    """Whether the form waits: as the list says, and as the save does."""
+    listed = {one.assignment: one.locked for one in taking.listed(given.intake, NOW)}
+    try:
+        answering.begin(assignment=given, language="en", by=by(given), now=NOW)
+    except answering.CheckFirst:
+        assert listed[given]
+        return True
+    assert not listed[given]
+    return False
+
+
+@pytest.mark.parametrize(
+    ("checks", "locked"),
+    [
+        ([], False),  # the control: the practice asks for none
+        (["sent"], False),
+        (["open"], True),
+        (["expired"], True),
+        (["withdrawn"], True),
+        (["expired", "sent"], False),
+        (["sent", "expired"], True),
+        (["sent", "open"], True),
+        (["sent", "withdrawn"], False),
+        (["expired", "withdrawn"], True),
+    ],
+    ids=lambda one: "-".join(one) if isinstance(one, list) else "",
+)
+def test_only_a_private_check_that_was_sent_opens_the_rest(
+    given: Assignment, mine: Intake, checks: list[str], locked: bool
+) -> None:
+    for number, state in enumerate(checks, 1):
+        check_of(mine, number, state)
+    assert waits(given) is locked
+
+
+def test_a_new_link_opens_nothing_that_the_check_of_the_old_one_holds(
+    mine: Intake, case: Case, ana: Person
+) -> None:
+    check_of(mine, 1, "expired")
+    Intake.objects.update(ended_at=NOW)
+    again = make.intake(case, ana)
+    assert waits(make.assignment(again, make.instrument(ALL_KINDS)))
+    end_it(check_of(again, 2), "sent")
+    assert not waits(Assignment.objects.get(slug="kinds"))
+
+
+def test_the_partners_check_opens_and_locks_nothing(given: Assignment, case: Case) -> None:
+    ben = next(one for one in people.persons_of(case) if one.pk != given.intake.person_id)
+    check_of(make.intake(case, ben), 1, "expired")
+    assert not waits(given)
 
 
 def test_whoever_is_not_alone_leaves_no_trace(mine: Intake) -> None:

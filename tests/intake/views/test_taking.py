@@ -185,6 +185,32 @@ def test_the_private_check_comes_first_and_alone(phone: Browser, mine: Intake) -
     assert not Response.objects.exists()
 
 
+@pytest.mark.parametrize("ended", ["by its time", "by beat"])
+def test_a_check_that_expired_opens_nothing_and_says_whom_to_ask(
+    phone: Browser, mine: Intake, ended: str
+) -> None:
+    check = Assignment.objects.filter(intake=mine, slug="private-check")
+    if ended == "by beat":
+        check.update(state="expired", closed_at=make.NOW)
+    else:
+        check.update(expires_at=make.NOW)
+    phone.get(f"/i/{mine.token}/")
+    assert "ask us for a new link" in phone.text
+    assert "short form" not in phone.text
+    opened(phone, mine)
+    filling.accept(mine)
+    assert "ask us for a new link" in phone.text
+    assert "Begin" not in phone.text
+    pk = filling.assignment(mine, "phq-9").pk
+    for path in (f"/i/{pk}/", f"/i/{pk}/1/", f"/i/{pk}/review/"):
+        phone.get(path)
+        assert phone.at == "/i/"
+    data = {"own": str(mine.pk), "revision": "0", "q-1": "0", "go": "next"}
+    for path in ("1/", "1/save/", "review/"):
+        assert phone.client.post(f"/i/{pk}/{path}", data).status_code == 409
+    assert not Response.objects.exists()
+
+
 def test_whoever_is_not_alone_sees_nothing_more(phone: Browser, mine: Intake) -> None:
     into(phone, mine, "private-check")
     phone.next(S1="not-sure")
