@@ -54,6 +54,10 @@ class Command(BaseCommand):
         if settings.DUET["MODE"] == "demo" and not Practice.objects.exists():
             self._say("Loading the demo practice ...")
             call_command("demo", stdout=StringIO())
+        if settings.DUET["MODE"] != "demo":
+            # What comes with Duet; never over what the practice made of it.
+            call_command("instrument", "import", "--shipped", stdout=StringIO())
+            call_command("crisis", "load", stdout=StringIO())
         connections.close_all()
         if settings.DUET["MAILBOX"]:
             folder = data_dir / "mail"
