@@ -220,6 +220,21 @@ def resume(*, review: Review, within_hours: int, by: Actor, now: datetime) -> Re
     return again
 
 
+@transaction.atomic
+def end(*, case_id: UUID, by: Actor, now: datetime) -> None:
+    """Take a case out of the queue that waits for a decision, if it does: it was closed.
+
+    A step of whoever closes it, who was asked whether they may.
+    """
+    found = Review.objects.open().filter(case=case_id)
+    review = found.select_related("case").select_for_update(of=("self",)).first()
+    if review is not None:
+        member_id = by.id if by.kind == "member" else None
+        _settle(review, Decision.CLOSED, member_id, now)
+        _step(review, Kind.CLOSED, by, now)
+        notices.settle(kind="review_taken", subject_ids=[review.pk], by=by, now=now)
+
+
 def _decided(
     review: Review,
     decision: Review.Decision,
@@ -231,12 +246,16 @@ def _decided(
     reason: str = "",
 ) -> Review:
     review = _decidable(review, by)
-    review.decision, review.decided_at, review.decided_by_id = decision, now, by.id
-    review.save(update_fields=["decision", "decided_at", "decided_by"])
+    _settle(review, decision, by.id, now)
     reason = contact.paragraph(reason, limit=policy.MOST_WORDS).strip()
     _step(review, kind, by, now, words=words, reason=reason)
     notices.settle(kind="review_taken", subject_ids=[review.pk], by=by, now=now)
     return review
+
+
+def _settle(review: Review, decision: Review.Decision, by_id: UUID | None, now: datetime) -> None:
+    review.decision, review.decided_at, review.decided_by_id = decision, now, by_id
+    review.save(update_fields=["decision", "decided_at", "decided_by"])
 
 
 def _decidable(review: Review, by: Actor) -> Review:

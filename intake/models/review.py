@@ -32,6 +32,8 @@ class Review(models.Model):
         ACCEPTED = "accepted"
         DECLINED = "declined"
         WAITLISTED = "waitlisted"
+        # Nobody decided: the case was closed while it waited.
+        CLOSED = "closed"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="reviews")
@@ -61,7 +63,8 @@ class Review(models.Model):
             models.CheckConstraint(
                 name="duet_review_decided_whole",
                 condition=Q(decision="", decided_at__isnull=True, decided_by__isnull=True)
-                | ~Q(decision="") & Q(decided_at__isnull=False, decided_by__isnull=False),
+                | ~Q(decision="") & Q(decided_at__isnull=False, decided_by__isnull=False)
+                | Q(decision="closed", decided_at__isnull=False),
             ),
             models.CheckConstraint(
                 name="duet_review_claimed_pair",
@@ -89,6 +92,7 @@ class ReviewStep(models.Model):
         ACCEPTED = "accepted"
         DECLINED = "declined"
         WAITLISTED = "waitlisted"
+        CLOSED = "closed"
         REOPENED = "reopened"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

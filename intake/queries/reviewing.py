@@ -64,18 +64,16 @@ def asked_last(review: Review) -> datetime | None:
     return found
 
 
-def review(actor: Actor, pk: UUID) -> Review | None:
-    """A review with its case, or None where it isn't theirs to know of; one statement."""
-    found = Review.objects.visible_to(actor).filter(pk=pk)
-    return found.select_related(
-        "case__counselor", "case__couple__key", "case__person__key", "claimed_by", "decided_by"
-    ).first()
-
-
 def of_case(actor: Actor, case: Case) -> Review | None:
     """The case's open review, else its last; one statement."""
     found = Review.objects.visible_to(actor).filter(case=case.pk).select_related("claimed_by")
     return found.order_by("-opened_at", "-pk").first()
+
+
+def was_closed(case_id: UUID) -> bool:
+    """Whether the case's last review ended because the case was closed; one statement."""
+    last = Review.objects.filter(case=case_id).order_by("-opened_at", "-pk")
+    return last.values_list("decision", flat=True).first() == Review.Decision.CLOSED
 
 
 def on_list() -> Q:

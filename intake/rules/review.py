@@ -75,6 +75,12 @@ def check_open(*, decided: bool) -> None:
         raise NotAllowed("decided")
 
 
+def check_case_open(*, closed: bool) -> None:
+    """Refuses (NotAllowed) a case that was closed: it is reopened first."""
+    if closed:
+        raise NotAllowed("closed")
+
+
 def check_claimable(*, claimed_by: UUID | None, by: UUID | None, take_over: bool) -> None:
     """Refuses (NotAllowed) what a colleague has claimed, unless it is taken over on purpose."""
     if claimed_by is not None and claimed_by != by and not take_over:

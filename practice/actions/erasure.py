@@ -12,6 +12,7 @@ from clients.models import Case, Erasure, Person
 from clients.queries.erased_keys import Erased
 from clients.rules import retention
 from clients.rules.actors import Actor
+from intake.actions import reviewing
 from practice.actions import forms
 from practice.models import Attendance, BookedOnce
 from practice.queries import standing
@@ -33,7 +34,7 @@ def erase(*, person: Person, reason: str, despite: str = "", by: Actor, now: dat
         despite=despite,
     )
     _end_links(person, by, now)
-    _close_enquiries(person, now)
+    _close_enquiries(person, by, now)
     return erasure.erase(person=person, reason=reason, despite=despite, by=by, now=now)
 
 
@@ -60,8 +61,10 @@ def _end_links(person: Person, by: Actor, now: datetime) -> None:
         Attendance.objects.filter(pk=row.pk).update(token_hash=secrets.token_bytes(32))
 
 
-def _close_enquiries(person: Person, now: datetime) -> None:
+def _close_enquiries(person: Person, by: Actor, now: datetime) -> None:
     """Nobody comes back to an enquiry of a person alone who isn't known any more."""
-    Case.objects.filter(person=person, closed_at__isnull=True).update(
-        state=Case.State.CLOSED, closed_at=now
-    )
+    found = Case.objects.filter(person=person, closed_at__isnull=True)
+    for case in found.select_for_update(of=("self",), no_key=True).order_by("pk"):
+        case.state, case.closed_at = Case.State.CLOSED, now
+        case.save(update_fields=["state", "closed_at"])
+        reviewing.end(case_id=case.pk, by=by, now=now)

@@ -16,6 +16,7 @@ from clients.rules.actors import Actor
 from clients.rules.permissions import can_answer_requests, can_keep_diary
 from intake.actions import giving, reviewing
 from intake.models import Assignment, Intake, Review
+from intake.rules import review as policy
 from practice.actions import booking, forms
 from practice.models import Appointment
 
@@ -34,7 +35,7 @@ def accept(*, review: Review, by: Actor, now: datetime) -> Review:
 
     Refuses as `intake.actions.reviewing.accept` does.
     """
-    coming = _held(review.case, now)
+    coming = _held(review, now)
     care.take_on(case=review.case, by=by, now=now)
     decided = reviewing.accept(review=review, by=by, now=now)
     for one in coming:
@@ -51,7 +52,7 @@ def decline(*, review: Review, words: str, reason: str = "", by: Actor, now: dat
     What is booked is cancelled; an enquiry is closed, a case in care stays open. Refuses as
     `intake.actions.reviewing.decline` does, (StillBooked) what the actor may not cancel.
     """
-    _end(_held(review.case, now), by, now)
+    _end(_held(review, now), by, now)
     waiting = Assignment.objects.open().filter(intake__case=review.case_id)
     for assignment in waiting.select_related("intake__case").order_by("pk"):
         forms.withdraw(assignment=assignment, by=by, now=now)
@@ -69,17 +70,21 @@ def waitlist(
 
     Refuses as `intake.actions.reviewing.waitlist` does, (StillBooked) as `decline`.
     """
-    _end(_held(review.case, now), by, now, keep_forms=True)
+    _end(_held(review, now), by, now, keep_forms=True)
     decided = reviewing.waitlist(review=review, words=words, reason=reason, by=by, now=now)
     forms.tell(case=review.case, by=by, now=now)
     return decided
 
 
-def _held(case: Case, now: datetime) -> list[Appointment]:
-    """What is booked or asked for, locked with the case: nobody changes it meanwhile."""
-    rows = Appointment.objects.coming(now).filter(case=case.pk).select_related("counselor")
+def _held(review: Review, now: datetime) -> list[Appointment]:
+    """What is booked or asked for, locked with the case: nobody changes it meanwhile.
+
+    Refuses (NotAllowed) a closed case.
+    """
+    rows = Appointment.objects.coming(now).filter(case=review.case_id).select_related("counselor")
     coming = list(rows.select_for_update(of=("self",), no_key=True).order_by("pk"))
-    Case.objects.select_for_update(of=("self",), no_key=True).get(pk=case.pk)
+    case = Case.objects.select_for_update(of=("self",), no_key=True).get(pk=review.case_id)
+    policy.check_case_open(closed=case.state == Case.State.CLOSED)
     return coming
 
 
@@ -110,7 +115,7 @@ def ask_more(
     again for what they have open. Refuses (NothingOpen) where that is nothing, and as
     `intake.actions.reviewing.ask_more` and `intake.actions.giving.give_round` do.
     """
-    _held(review.case, now)
+    _held(review, now)
     present = people.persons_of(review.case)
     asked = [one for one in present if person is None or one.pk == person.pk]
     given = _give(review.case, asked, slug, by, now) if slug else []

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
-from clients.models import CoupleMember
+from clients.models import Case, CoupleMember
 from clients.rules.actors import Actor
 from intake.models import Assignment, Flag, Response, Review
 from intake.queries import reviewing
@@ -74,6 +74,7 @@ def _waiting(actor: Actor) -> QuerySet[Review]:
     return (
         Review.objects.visible_to(actor)
         .open()
+        .exclude(case__state=Case.State.CLOSED)
         .annotate(flagged=Exists(flags), asked=Q(asked_at__isnull=False))
         .order_by("-flagged", "asked", "due_at", "pk")
     )

@@ -37,6 +37,7 @@ def decision_words(decision: str) -> str:
         "accepted": _("accepted"),
         "declined": _("declined"),
         "waitlisted": _("on the waiting list"),
+        "closed": _("the case was closed"),
     }.get(decision, decision)
 
 
@@ -50,6 +51,7 @@ def step_words(kind: str) -> str:
         "accepted": _("accepted"),
         "declined": _("declined"),
         "waitlisted": _("put on the waiting list"),
+        "closed": _("out of the queue: the case was closed"),
         "reopened": _("back in the queue"),
     }.get(kind, kind)
 

@@ -205,10 +205,13 @@ def _form_line(form: review_queue.Form) -> FormLine:
 def _refused(request: MemberRequest, pk: UUID, code: str, now: datetime) -> HttpResponse:
     """How it stands by now, and why nothing was changed."""
     found = find(request, pk)
+    if code in ("closed", "decided") and found.decided_at is not None:
+        code = "closed" if found.decision == Review.Decision.CLOSED else "decided"
     who = str(found.claimed_by or _("A colleague"))
     sentence = {
         "decided": _("A colleague has decided this meanwhile: %(decision)s.")
         % {"decision": duet_review.decision_words(found.decision)},
+        "closed": _("The case is closed. It is reopened first."),
         "claimed": _("%(who)s has claimed this. Ask them, then take it over.") % {"who": who},
         "not_claimed": _("This isn't yours to give back any more."),
         "booked": _(

@@ -251,6 +251,11 @@ BREACHES: list[tuple[str, Callable[[], None]]] = [
         "duet_review_decided_whole",
         lambda: _changed(_review(), decided_at=LATER, decided_by=make.admin()),
     ),
+    ("duet_review_decided_whole", lambda: _changed(_review(), decision="closed")),
+    (
+        "duet_review_decided_whole",
+        lambda: _changed(_review(), decision="accepted", decided_at=LATER),
+    ),
     ("duet_review_claimed_pair", lambda: _changed(_review(), claimed_at=LATER)),
     ("duet_review_claimed_pair", lambda: _changed(_review(), claimed_by=make.admin())),
     ("duet_review_due", lambda: _changed(_review(), due_at=BEFORE)),

@@ -184,7 +184,7 @@ def test_closing_takes_a_fixed_number_of_statements(case: Case, iris: Counselor)
             act()
         return len([one for one in caught if "SAVEPOINT" not in one["sql"]])
 
-    assert statements(lambda: cases.close(case=case, by=by, now=LATER)) == 6
+    assert statements(lambda: cases.close(case=case, by=by, now=LATER)) == 7
     assert statements(lambda: cases.reopen(case=case, by=by, now=LATER)) == 5
 
 

@@ -21,11 +21,11 @@ from clients.models import (
 )
 from intake.models import Assignment, Flag, Intake, Response, Review, ReviewStep
 from intake.models.safety import FlagQuerySet
-from practice.actions import booking
+from practice.actions import booking, cases, erasure
 from practice.models import Appointment, Attendance, Counselor, FormRule, Practice, Service
 from practice.queries.review_queue import PAGE
 from tests import factories as make
-from tests.factories import NOW
+from tests.factories import NOW, SYSTEM
 from tests.intake.test_safety import CHECK
 from tests.practice.views import walk
 from tests.practice.views.conftest import SetClock
@@ -343,6 +343,78 @@ def test_asking_for_more_gives_a_form_and_sends_a_letter_that_says_nothing(
     assert (given.intake.person, given.state) == (ben, "open")
     letters = Message.objects.filter(subject_kind="intake")
     assert {one.person_id for one in letters} == {ben.pk}
+
+
+# --- a closed case -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ended(review: Review, case: Case, couple: Appointment) -> Review:
+    """The case was closed while it waited."""
+    Appointment.objects.update(state=Appointment.State.CANCELLED, cancelled_at=NOW)
+    cases.close(case=case, by=make.admin().as_actor(), now=NOW)
+    review.refresh_from_db()
+    return review
+
+
+def test_a_case_that_is_closed_waits_for_no_decision(rita: Member, ended: Review) -> None:
+    assert "Ana Alder" not in walk.text(signed_in(rita).get(QUEUE))
+    shown = walk.text(signed_in(rita).get(page(ended)))
+    assert "the case was closed" in shown
+    assert buttons(rita, ended) == set()
+    step = ReviewStep.objects.get()
+    assert (ended.decision, step.kind, step.by) == ("closed", "closed", ended.decided_by)
+    assert AuditEntry.objects.filter(verb="review.closed", case_id=ended.case_id).count() == 1
+
+
+def told(step: str) -> dict[str, str]:
+    return {
+        "accept/": {},
+        "ask/": {"who": "all", "words": WORDS, "slug": "practice-intake"},
+        "decline/": {"words": WORDS, "reason": ""},
+        "waitlist/": {"words": "", "reason": ""},
+    }[step]
+
+
+@pytest.mark.parametrize("step", ["accept/", "ask/", "decline/", "waitlist/"])
+@pytest.mark.parametrize("is_open", [False, True])
+def test_nothing_is_decided_for_a_closed_case(
+    rita: Member, ended: Review, case: Case, step: str, is_open: bool
+) -> None:
+    make.instrument(id="practice-intake", title="About you")
+    if is_open:  # as they were left before, and as a page that was loaded before would have it
+        fields: dict[str, Any] = {"decision": "", "decided_at": None, "decided_by": None}
+        Review.objects.filter(pk=ended.pk).update(**fields)
+    late = signed_in(rita).post(page(ended, step), told(step))
+    assert late.status_code == 409
+    assert "The case is closed. It is reopened first." in walk.text(late)
+    case.refresh_from_db()
+    assert case.state == Case.State.CLOSED
+    assert not Review.objects.filter(decision__in=["accepted", "declined", "waitlisted"]).exists()
+    # Nor does it stand in the queue.
+    assert "Ana Alder" not in walk.text(signed_in(rita).get(QUEUE))
+
+
+def test_an_enquiry_that_is_reopened_waits_again(rita: Member, ended: Review, case: Case) -> None:
+    by = make.admin("ada").as_actor()
+    for _ in range(2):
+        cases.reopen(case=case, by=by, now=NOW + HOUR)
+    again = Review.objects.open().get()
+    assert (again.case_id, again.due_at) == (case.pk, NOW + 49 * HOUR)
+    assert "Ana Alder" in walk.text(signed_in(rita).get(QUEUE))
+
+
+@pytest.mark.parametrize("by", ["admin", "system"])
+def test_an_enquiry_of_somebody_who_is_erased_waits_for_nothing(by: str, rita: Member) -> None:
+    review = make.review(make.case(make.dana()))
+    admin = make.admin()
+    actor = admin.as_actor() if by == "admin" else SYSTEM
+    assert review.case.person is not None
+    erasure.erase(person=review.case.person, reason="request", by=actor, now=NOW)
+    review.refresh_from_db()
+    decided_by = admin if by == "admin" else None
+    assert (review.decision, review.decided_by) == ("closed", decided_by)
+    assert ">None," not in walk.text(signed_in(rita).get(page(review)))
 
 
 # --- known here already --------------------------------------------------------------------------
