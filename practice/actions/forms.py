@@ -344,7 +344,7 @@ def _give_round(case_id: UUID, rules: Sequence[FormRule], by: Actor, now: dateti
         return False
     asked = forms.may_be_asked(case_id)
     booked = forms.bookers(case_id)
-    present = [one for one in find.persons_of(case) if asked.get(one.pk, True)]
+    present = [one for one in find.persons_of(case) if asked.get(one.pk, False)]
     was_given = False
     for rule in rules:
         for one in forms.standing(rule, found, now):
@@ -458,7 +458,7 @@ def _replan(
     delay = timedelta(seconds=offers.the_practice().confirmation_delay_seconds)
     for intake in intakes:
         person = intake.person
-        may_write = _has_way(person, asked.get(person.pk, True))
+        may_write = _has_way(person, asked.get(person.pk, False))
         wants = wanted(
             intake=intake,
             waiting=waiting[intake.pk],

@@ -10,6 +10,7 @@ from django.db.models import (
     Aggregate,
     Count,
     DateTimeField,
+    F,
     Field,
     IntegerField,
     Max,
@@ -54,18 +55,43 @@ def on_rhythm() -> list[FormRule]:
     return list(rules.order_by("position", "slug", "pk"))
 
 
-def may_be_asked(case_id: UUID) -> dict[UUID, bool]:
-    """Of each who was ever part of an appointment of a case: whether they may be written to alone.
+def all_rules() -> list[FormRule]:
+    """Every rule, those for any service first, in the order in which forms come; one statement."""
+    rules = FormRule.objects.select_related("service")
+    return list(
+        rules.order_by(
+            F("service__position").asc(nulls_first=True),
+            "service__slug",
+            "position",
+            "slug",
+            "when",
+        )
+    )
 
-    The last appointment says so. While two share one address nobody is: each would open the
-    other's link. One statement.
+
+def rule(pk: UUID) -> FormRule | None:
+    """One rule."""
+    return FormRule.objects.filter(pk=pk).first()
+
+
+def may_be_asked(case_id: UUID) -> dict[UUID, bool]:
+    """Of each who is part of a case: whether they may be written to alone; four statements.
+
+    The last appointment of each says so, and of nobody who was never part of one; before there is
+    any, whoever gives says so. While two have one address nobody is: each would open the other's
+    link. Gates can't tell that, since they are judged for what is to come alone.
     """
+    present = [one.pk for one in people.persons_of(Case.objects.get(pk=case_id))]
+    found = people.addresses(present)
     rows = Attendance.objects.filter(appointment__case=case_id)
     last = dict(
         rows.order_by("appointment__period__startswith", "pk").values_list("person", "gate")
     )
-    shared = gate.SHARED_ADDRESS in last.values()
-    return {person: not shared and gate.may_be_asked(state) for person, state in last.items()}
+    if len(set(found.values())) < len(found):
+        return dict.fromkeys(present, False)
+    if not last:
+        return dict.fromkeys(present, True)
+    return {one: one in last and gate.may_be_asked(last[one]) for one in present}
 
 
 def bookers(case_id: UUID) -> set[UUID]:

@@ -32,7 +32,15 @@ SELECT i.round, i.ended_at IS NOT NULL,
        EXISTS (SELECT FROM duet_intake_assignment a
                 WHERE a.intake_id = i.id AND a.state = 'open'),
        EXISTS (SELECT FROM duet_intake_assignment a
-                WHERE a.intake_id = i.id AND a.state = 'sent')
+                WHERE a.intake_id = i.id AND a.state = 'sent'),
+       EXISTS (SELECT FROM duet_clients_case c
+                 JOIN duet_clients_couplemember m
+                   ON m.couple_id = c.couple_id AND m.left_at IS NULL
+                 JOIN duet_clients_blindindex one
+                   ON one.person_id = m.person_id AND one.kind = 'email'
+                WHERE c.id = i.case_id
+                GROUP BY one.digest
+               HAVING count(DISTINCT one.person_id) > 1)
   FROM duet_intake_intake i
  WHERE i.id = %s AND i.person_id = %s"""
 
@@ -69,9 +77,11 @@ class IntakeLetters:
             row = cursor.fetchone()
         if row is None:
             return "no_intake"
-        now_round, ended, is_open, was_sent = row
+        now_round, ended, is_open, was_sent, is_shared = row
         if ended:
             return "ended"
+        if is_shared:
+            return "shared_address"
         if message.purpose == nudges.WORDS:
             return None
         if not is_open:

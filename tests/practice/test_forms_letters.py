@@ -8,10 +8,10 @@ from pytest_django import Settings
 
 from clients.actions import messages
 from clients.channels.letter import Letter
-from clients.models import Message
+from clients.models import BlindIndex, Case, Message, Person
 from intake.actions import giving
 from intake.models import Assignment, Intake, Review
-from practice.actions import forms, reviewing
+from practice.actions import contacts, forms, reviewing
 from practice.models import Counselor, Practice, Service
 from practice.queries import letters
 from practice.queries.intake_letters import IntakeLetters
@@ -184,3 +184,77 @@ def test_a_place_on_the_waiting_list_without_words_is_no_letter(talk: Service) -
     cast.book(talk)
     _decided("")
     assert not Message.objects.filter(purpose="intake-words").exists()
+
+
+# --- one address for two -------------------------------------------------------------------------
+
+
+def _move_to(person: Person, email: str) -> None:
+    contacts.change_contact(
+        person=person, email=email, phone=None, language="en", zone="UTC", by=SYSTEM, now=NOW
+    )
+
+
+def _hand(case: Case, *persons: Person) -> None:
+    forms.give_by_hand(
+        case=case, persons=persons, slugs=[cast.MOOD], due_at=None, expires_at=None,
+        by=SYSTEM, now=NOW,
+    )  # fmt: skip
+
+
+def _states() -> set[str]:
+    return {state for name in ("Ana", "Ben") for _, _, state in cast.letters(name)}
+
+
+def test_in_a_case_opened_by_hand_no_link_goes_to_an_address_of_both(talk: Service) -> None:
+    ana, ben = make.ana(), make.ben(email="Ana@example.org")
+    _hand(make.case(ana, ben), ana, ben)
+    assert cast.forms("Ana") == cast.forms("Ben") == [(cast.MOOD, "open")]
+    assert _states() == set()
+
+    _move_to(ben, "ben@example.org")
+    for name in ("Ana", "Ben"):
+        assert cast.letters(name)[0] == ("intake", 1, "planned")
+
+
+def test_an_address_that_becomes_the_others_after_the_last_session_stops_every_letter(
+    talk: Service,
+) -> None:
+    ana, ben = make.ana(), make.ben()
+    iris = Counselor.objects.get()
+    held = make.appointment(iris, talk, ana, ben, start=make.at(-3), state="done")
+    assert held.case is not None
+    _hand(held.case, ana, ben)
+    assert _states() == {"planned"}
+    _move_to(ben, "Ana@example.org")
+    assert _states() == {"cancelled"}
+
+
+@pytest.mark.parametrize("purpose", ["intake", "intake-words"])
+def test_a_letter_that_is_planned_does_not_leave_to_an_address_of_both(
+    purpose: str, talk: Service
+) -> None:
+    cast.book(talk)
+    if purpose == "intake-words":
+        _decided("Please turn to the centre by the river.")
+    assert _why_not(purpose) is None
+    ana, ben = cast.link("Ana").person_id, cast.link("Ben").person_id
+    (digest,) = BlindIndex.objects.filter(person=ana, kind="email").values_list("digest", flat=True)
+    BlindIndex.objects.filter(person=ben, kind="email").update(digest=digest)
+    assert _why_not(purpose) == "shared_address"
+
+
+def test_by_hand_those_without_any_appointment_are_told_each_at_their_own(talk: Service) -> None:
+    ana, ben = make.ana(), make.ben()
+    _hand(make.case(ana, ben), ana, ben)
+    assert _states() == {"planned"}
+
+
+def test_once_somebody_came_a_partner_who_never_did_is_not_written_to(talk: Service) -> None:
+    ana, ben = make.ana(), make.ben()
+    case = make.case(ana, ben)
+    iris = Counselor.objects.get()
+    make.appointment(iris, talk, ana, start=make.at(-3), state="done", case=case)
+    _hand(case, ana, ben)
+    assert cast.letters("Ana")[0] == ("intake", 1, "planned")
+    assert cast.letters("Ben") == []

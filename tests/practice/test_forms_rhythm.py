@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from clients.models import Case, Person
 from intake.actions import giving
 from intake.models import Assignment
-from practice.actions import forms
+from practice.actions import contacts, forms
 from practice.models import Appointment, Counselor, FormRule, Service
 from practice.queries import forms as asked
 from tests import factories as make
@@ -146,6 +146,28 @@ def test_a_partner_of_whom_nobody_said_that_it_is_safe_is_not_asked(case: Case) 
     partner.save()
     assert _give() == 1
     assert (_numbers("Ana"), _numbers("Ben")) == ([1], [])
+
+
+def test_a_partner_who_was_never_part_of_an_appointment_is_not_asked(
+    iris: Counselor, talk: Service
+) -> None:
+    ana, ben = make.ana(), make.ben()
+    alone = make.case(ana, ben)
+    make.appointment(iris, talk, ana, start=make.at(-3), state="done", case=alone)
+    Case.objects.update(state="active")
+    cast.published(MOOD)
+    _rule()
+    assert _give() == 1
+    assert (_numbers("Ana"), _numbers("Ben")) == ([1], [])
+
+
+def test_nobody_is_asked_while_both_have_one_address(case: Case) -> None:
+    _rule()
+    ana, ben = Person.objects.order_by("created_at", "pk")
+    contacts.change_contact(
+        person=ben, email=ana.email, phone=None, language="en", zone="UTC", by=SYSTEM, now=NOW
+    )
+    assert _give() == 0
 
 
 def test_what_isnt_published_any_more_is_left_out(case: Case) -> None:
