@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 
 from clients.actions import audit, notices
 from clients.models import Case, Member
@@ -26,50 +27,76 @@ NEEDS_CLINICIAN: Final = "needs_clinician"
 def raise_flags(*, response: Response, sent: bool, by: Actor, now: datetime) -> list[Flag]:
     """Raise a flag for each kind of answer that a clinician must see; the new ones.
 
-    Called with every save, when only urgent ones count, and when all is sent: one for each response
-    and kind. An answer that is taken back leaves its
-    flag; a graver one makes it graver, and unseen. Its clinicians are told at once, and of what
-    they are told nothing; nobody else, and never by a mail to a client.
+    Called with every save, when only urgent ones count, and when all is sent: one that is open for
+    each response and kind. An answer that is taken back leaves its flag; a graver or another one
+    makes it unseen again, and raises a new one where a clinician had closed it. The same answer
+    again, as when the form is sent, does neither. Its clinicians are told at once, and of what they
+    are told nothing; nobody else, and never by a mail to a client.
     """
     assignment = response.assignment
-    found = flags.raised(
-        assignment.instrument.parsed, response.said(), sent=sent, short=assignment.short
-    )
+    answers = response.said()
+    found = flags.raised(assignment.instrument.parsed, answers, sent=sent, short=assignment.short)
     # What somebody hasn't sent is theirs, unless a life may depend on it.
-    worst = escalation.gravest([one for one in found if sent or one.severity == "urgent"])
-    if not worst:
+    found = [one for one in found if sent or one.severity == "urgent"]
+    if not found:
         return []
-    intake = assignment.intake
-    case = Case.objects.get(pk=intake.case_id)
+    case = Case.objects.get(pk=assignment.intake.case_id)
+    newest = escalation.latest(found, answers)
     raised = []
-    for kind, severity in worst.items():
-        flag, is_new = Flag.objects.get_or_create(
-            response=response,
-            kind=kind,
-            defaults={
-                "case": case,
-                "person": intake.person,
-                "severity": severity,
-                "raised_at": now,
-            },
-        )
-        if is_new:
+    for kind, severity in escalation.gravest(found).items():
+        known = _newest(response, kind)
+        if known is None or (known.closed_at and _is_news(known, severity, newest[kind])):
+            flag = Flag.objects.create(
+                case=case,
+                person=assignment.intake.person,
+                response=response,
+                kind=kind,
+                severity=severity,
+                revision=newest[kind],
+                raised_at=now,
+            )
             raised.append(flag)
             _record("flag.raised", flag, by, now, severity=severity)
-        elif _is_graver(flag, severity):
-            flag.severity, flag.seen_at, flag.seen_by = severity, None, None
-            flag.save(update_fields=["severity", "seen_at", "seen_by"])
-            _record("flag.graver", flag, by, now, severity=severity)
-        else:
-            continue
-        _tell(flag, case, again=not is_new, by=by, now=now)
+            _tell(flag, case, again=False, by=by, now=now)
+        elif known.closed_at is None and _is_news(known, severity, newest[kind]):
+            _renew(known, case, severity, newest[kind], by, now)
     return raised
 
 
+def _newest(response: Response, kind: str) -> Flag | None:
+    """The response's flag of this kind, locked: the open one, else the one closed last."""
+    found = Flag.objects.filter(response=response, kind=kind).select_for_update()
+    return found.order_by(F("closed_at").desc(nulls_first=True), "-raised_at").first()
+
+
+def _is_news(flag: Flag, severity: str, revision: int) -> bool:
+    """Whether the answers are graver than those of a flag, or were given after them."""
+    return revision > flag.revision or _is_graver(flag, severity)
+
+
 def _is_graver(flag: Flag, severity: str) -> bool:
-    """Whether an answer makes a flag that is still open graver than it was."""
-    worse = escalation.graver(severity, flag.severity) != flag.severity
-    return worse and flag.closed_at is None
+    return escalation.graver(severity, flag.severity) != flag.severity
+
+
+def _renew(flag: Flag, case: Case, severity: str, revision: int, by: Actor, now: datetime) -> None:
+    """Put what is news on an open flag: who had seen it is told again, and it waits anew.
+
+    Who was told above sees it still. One that nobody has seen waits since it was raised, by its
+    new severity: it comes no later for being graver.
+    """
+    graver, was_seen = _is_graver(flag, severity), flag.seen_at is not None
+    flag.revision = max(flag.revision, revision)
+    if graver:
+        flag.severity = severity
+    if graver or was_seen:
+        if was_seen or flag.escalated_at is not None:
+            flag.renewed_at = now
+        flag.seen_at, flag.seen_by = None, None
+    flag.save(update_fields=["severity", "revision", "renewed_at", "seen_at", "seen_by"])
+    if graver or was_seen:
+        verb = "flag.graver" if graver else "flag.changed"
+        _record(verb, flag, by, now, severity=flag.severity)
+        _tell(flag, case, again=True, by=by, now=now)
 
 
 def _tell(flag: Flag, case: Case, *, again: bool, by: Actor, now: datetime) -> None:
@@ -141,10 +168,12 @@ def escalate_due(*, after: timedelta, by: Actor, now: datetime) -> int:
 
 
 def _tell_newcomers(by: Actor, now: datetime) -> None:
+    """Tell whoever counsels a case since; as many statements for one open flag as for all."""
     waiting = list(Flag.objects.open().select_related("case").order_by("pk"))
     told = safety.told(waiting, RAISED)
+    clinicians = safety.clinicians_of([flag.case for flag in waiting])
     for flag in waiting:
-        new = [one for one in safety.clinicians(flag.case) if (flag.pk, one.pk) not in told]
+        new = [one for one in clinicians[flag.case_id] if (flag.pk, one.pk) not in told]
         if new:
             _put(new, RAISED, flag, again=False, by=by, now=now)
 

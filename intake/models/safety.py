@@ -66,6 +66,10 @@ class Flag(models.Model):
     kind = models.CharField(max_length=40)
     severity = models.CharField(max_length=6, choices=Severity)
     raised_at = models.DateTimeField()
+    # The newest of the answers that raised it. A later one is news, also where the flag was closed.
+    revision = models.PositiveIntegerField(default=0)
+    # When an answer made it graver or other, after somebody had seen it or was told above.
+    renewed_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True)
     seen_by = models.ForeignKey(Member, on_delete=models.PROTECT, null=True, related_name="+")
     escalated_at = models.DateTimeField(null=True)
@@ -80,7 +84,7 @@ class Flag(models.Model):
             models.UniqueConstraint(
                 name="duet_flag_once",
                 fields=["response", "kind"],
-                condition=Q(response__isnull=False),
+                condition=Q(response__isnull=False, closed_at__isnull=True),
             ),
             models.CheckConstraint(
                 name="duet_flag_closed_with_a_note",

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from clients.models import CareRelation, Case, Member, Notice, Person, SafeContact
 from clients.queries import care
@@ -17,6 +17,21 @@ from intake.rules import escalation
 def clinicians(case: Case) -> list[Member]:
     """The case's counselor and co-counselors who still sign in; one statement."""
     return _caring(case, CareRelation.Kind.CO_COUNSELOR, Q(pk=case.counselor_id))
+
+
+def clinicians_of(cases: Iterable[Case]) -> dict[UUID, list[Member]]:
+    """As `clinicians` of each of these cases, by case; two statements for any number of them."""
+    counselors = {one.pk: one.counselor_id for one in cases}
+    together = CareRelation.objects.filter(
+        case__in=counselors, kind=CareRelation.Kind.CO_COUNSELOR, ended_at__isnull=True
+    )
+    pairs = {*counselors.items(), *together.values_list("case", "member")}
+    there = Member.objects.filter(user__is_active=True).in_bulk([one for _, one in pairs if one])
+    found: dict[UUID, list[Member]] = {pk: [] for pk in counselors}
+    for pk, member in pairs:
+        if member in there:
+            found[pk].append(there[member])
+    return found
 
 
 def supervisors(case: Case) -> list[Member]:
@@ -43,9 +58,15 @@ def admins(case: Case) -> list[Member]:
 def unseen_before(now: datetime, after: timedelta) -> Q:
     """Of open flags: those that nobody has seen, and that are due to be told further up."""
     urgent = now - min(after, escalation.URGENT_AFTER)
-    first = Q(raised_at__lte=now - after) | Q(severity=escalation.URGENT, raised_at__lte=urgent)
+    first = _waits_since(now - after) | Q(severity=escalation.URGENT) & _waits_since(urgent)
+    untold = Q(escalated_at__isnull=True) | Q(escalated_at__lt=F("renewed_at"))
     again = Q(escalated_at__lte=now - escalation.AGAIN_AFTER)
-    return Q(seen_at__isnull=True) & (Q(escalated_at__isnull=True) & first | again)
+    return Q(seen_at__isnull=True) & (untold & first | ~untold & again)
+
+
+def _waits_since(moment: datetime) -> Q:
+    """Of flags: those that wait as they are now since then, or for longer."""
+    return Q(renewed_at__isnull=True, raised_at__lte=moment) | Q(renewed_at__lte=moment)
 
 
 def told(flags: Iterable[Flag], kind: str) -> set[tuple[UUID, UUID]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Final
 
+from intake.rules.answers import Answers
 from intake.rules.definition import StaffFlag
 
 URGENT: Final = "urgent"
@@ -31,6 +32,15 @@ def gravest(found: Iterable[StaffFlag]) -> Mapping[str, str]:
     for one in found:
         worst[one.kind] = graver(worst.get(one.kind, one.severity), one.severity)
     return worst
+
+
+def latest(found: Iterable[StaffFlag], answers: Answers) -> Mapping[str, int]:
+    """For each kind the newest revision among the answers that raised it; 0 for what has none."""
+    newest: dict[str, int] = {}
+    for one in found:
+        answer = answers.get(one.item)
+        newest[one.kind] = max(newest.get(one.kind, 0), answer.revision if answer else 0)
+    return newest
 
 
 def graver(one: str, other: str) -> str:

@@ -1,16 +1,18 @@
 """Flags: what raises one, who is told and when again, who sees it, and how one is closed."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from clients.models import AuditEntry, CareRelation, Case, Member, Message, Notice, Person
 from clients.rules.actors import Actor
 from clients.rules.permissions import NotPermitted
 from intake.actions import safety
-from intake.models import Flag, Response
+from intake.models import Flag, Instrument, Response
 from intake.models.safety import is_in_safe_mode
 from intake.queries import safety as queries
 from intake.rules import escalation
@@ -199,6 +201,134 @@ def test_a_flag_that_gets_graver_is_unseen_again(
     assert told() == {"Iris"}
 
 
+# --- answered anew -------------------------------------------------------------------------------
+
+# Two answers of one kind and severity: only the answer tells that it is graver.
+PHQ: dict[str, Any] = CHECK | {
+    "id": "phq",
+    "scales": {
+        "often": {
+            "options": [
+                {"code": "never", "label": "Never", "value": 0},
+                {"code": "some", "label": "Some days", "value": 1},
+                {"code": "daily", "label": "Daily", "value": 3},
+            ]
+        }
+    },
+    "items": [{"id": "item-9", "kind": "choice", "scale": "often", "text": "Better off dead?"}],
+    "staff_flags": [
+        {
+            "item": "item-9",
+            "operator": ">",
+            "value": 0,
+            "severity": "urgent",
+            "kind": "self-harm",
+            "shows_help": True,
+        }
+    ],
+}
+
+
+def of_phq(case: Case, person: Person) -> Response:
+    form = make.assignment(make.intake(case, person), make.instrument(PHQ))
+    return make.response(form, {"item-9": Answered("some", revision=1)}, sent=False)
+
+
+def answer_anew(response: Response, value: str, revision: int) -> None:
+    response.answers = json.dumps({"item-9": {"v": value, "r": revision}})
+    response.save(update_fields=["answers"])
+
+
+@pytest.mark.parametrize("sent", [False, True], ids=["kept", "sent"])
+def test_a_graver_answer_after_it_was_closed_raises_a_new_one(
+    couple: Case, ana: Person, iris: Counselor, sent: bool
+) -> None:
+    response = of_phq(couple, ana)
+    (first,) = raised(response, sent=False)
+    safety.close(flag=first, note=NOTE, by=iris.member.as_actor(), now=NOW)
+    assert told() == set()
+    answer_anew(response, "daily", 2)
+    (second,) = raised(response, sent=sent, now=NOW + timedelta(hours=1))
+    assert second.pk != first.pk
+    assert is_in_safe_mode(couple)
+    assert told() == {"Iris"}
+    # What was closed stays as it was closed.
+    first.refresh_from_db()
+    assert first.note == NOTE
+    # Once: kept or sent again it is the same answer.
+    assert raised(response, sent=sent) == []
+    safety.close(flag=second, note=NOTE, by=iris.member.as_actor(), now=NOW)
+    assert raised(response, sent=True) == []
+
+
+def test_the_same_answer_raises_none_after_it_was_closed(
+    couple: Case, ana: Person, iris: Counselor
+) -> None:
+    response = of_phq(couple, ana)
+    (flag,) = raised(response, sent=False)
+    safety.close(flag=flag, note=NOTE, by=iris.member.as_actor(), now=NOW)
+    assert raised(response, sent=False) == []
+    assert raised(response, sent=True) == []
+    assert not is_in_safe_mode(couple)
+
+
+def test_another_answer_makes_an_open_one_unseen_for_who_had_seen_it(
+    couple: Case, ana: Person, iris: Counselor
+) -> None:
+    response = of_phq(couple, ana)
+    (flag,) = raised(response, sent=False)
+    answer_anew(response, "daily", 2)
+    # Nobody has seen the first: they are told already.
+    assert raised(response, sent=False) == []
+    assert not AuditEntry.objects.filter(verb="flag.changed").exists()
+    safety.see(flag=flag, by=iris.member.as_actor(), now=NOW)
+    assert raised(response, sent=True) == []
+    assert told() == set()
+    answer_anew(response, "some", 3)
+    assert raised(response, sent=True, now=NOW + timedelta(hours=1)) == []
+    flag.refresh_from_db()
+    assert (flag.seen_at, flag.renewed_at) == (None, NOW + timedelta(hours=1))
+    assert told() == {"Iris"}
+
+
+def test_a_newly_urgent_one_goes_further_up_within_the_hour(
+    couple: Case, ana: Person, iris: Counselor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make.admin()
+    uma = make.supervisor()
+    relate(couple, uma, "supervisor")
+    response = answered(couple, ana, afraid="yes")
+    (flag,) = raised(response)
+    assert escalate(NOW + timedelta(hours=4)) == 1
+    safety.see(flag=flag, by=iris.member.as_actor(), now=NOW + timedelta(hours=5))
+    (one, *_) = response.assignment.instrument.parsed.staff_flags
+    urgent = type(one)(one.item, one.operator, one.value, "urgent", one.kind)
+    monkeypatch.setattr(rules, "raised", lambda *_, **__: [urgent])
+    again = NOW + timedelta(hours=6)
+    assert raised(response, now=again) == []
+    # Who was told above sees it still, and waits for it no longer than for any urgent one.
+    assert Flag.objects.visible_to(uma.as_actor()).get() == flag
+    Notice.objects.update(seen_at=again)
+    assert escalate(again + timedelta(minutes=59)) == 0
+    assert escalate(again + timedelta(hours=1)) == 1
+    assert told("flag_escalated") == {"Uma"}
+    assert escalate(again + timedelta(hours=24)) == 0
+    assert escalate(again + timedelta(hours=25)) == 1
+
+
+def test_one_that_nobody_saw_comes_no_later_for_being_graver(
+    couple: Case, ana: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make.admin()
+    response = answered(couple, ana, afraid="yes")
+    raised(response)
+    (one, *_) = response.assignment.instrument.parsed.staff_flags
+    urgent = type(one)(one.item, one.operator, one.value, "urgent", one.kind)
+    monkeypatch.setattr(rules, "raised", lambda *_, **__: [urgent])
+    raised(response, now=NOW + timedelta(minutes=90))
+    assert escalate(NOW + timedelta(minutes=90)) == 1
+
+
 # --- nobody to tell ------------------------------------------------------------------------------
 
 
@@ -316,6 +446,32 @@ def test_whoever_counsels_the_case_since_is_told_of_what_is_open(couple: Case, a
     escalate(NOW + timedelta(minutes=10))
     assert told() == set()
     assert Flag.objects.visible_to(couple.counselor.as_actor()).get() == flag
+
+
+def test_any_number_of_open_ones_takes_the_same_statements(couple: Case, ana: Person) -> None:
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as caught:
+            escalate(NOW)
+        return len(caught)
+
+    raised(answered(couple, ana, afraid="yes"))
+    few = statements()
+    carl = make.counselor("carl")
+    for number in range(4):
+        email = f"dana{number}@example.org"
+        dana = make.dana(email=email)
+        case = make.case(dana, counselor=carl)
+        relate(case, make.counselor(f"co{number}").member, "co_counselor")
+        raised(
+            make.response(
+                make.assignment(make.intake(case, dana), Instrument.objects.get()),
+                {"afraid": "yes"},
+                sent=True,
+                guarded=True,
+            )
+        )
+    assert Flag.objects.open().count() == 5
+    assert statements() == few
 
 
 def test_beat_looks_with_the_practices_own_hours(
