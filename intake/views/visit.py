@@ -24,8 +24,10 @@ def keep_own(
 ) -> None:
     """From now on `/i/` is this person's, for half an hour.
 
-    Opened from somebody's own pages it ends with the session that it was opened in.
+    Opened from somebody's own pages it ends with the session that it was opened in. The cookie of
+    before opens nothing of it: whoever used this browser earlier may have kept that.
     """
+    session.cycle_key()
     session[_OWN] = {
         "intake": str(intake.pk),
         "person": str(intake.person_id),

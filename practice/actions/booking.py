@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from django.db.models import Model
+from django.db.models import Min, Model
 
-from clients.actions import audit, messages, people, rows
+from clients.actions import audit, messages, notices, people, rows
 from clients.models import AuditEntry, Case, Person
 from clients.queries import care
 from clients.queries import people as find
@@ -20,8 +20,9 @@ from clients.rules import contact, permissions
 from clients.rules.actors import Actor
 from clients.rules.audience import Audience
 from intake.actions import reviewing
+from intake.models import Flag
 from intake.models.safety import is_in_safe_mode
-from intake.queries import giving
+from intake.queries import giving, safety
 from practice.actions import forms, guard, planning
 from practice.actions.guard import SlotTaken
 from practice.models import (
@@ -491,12 +492,30 @@ def book_by_hand(
         return _with_new_people(appointment, request, under, None, by, now)
     known = _request_of_known(_named(appointment), persons)
     key = _index_key(under, by, now)
+    held = len(persons) > 1 and _is_held(case)
+    # Only whoever may know of a flag meets it here: a gate that stays shut would tell the others.
+    knows = by.kind == "system" or (case is not None and care.counsels(by, case))
     booked = _with_attendees(
-        appointment, persons, known, under, key, [], None, by, now, held=_is_held(case)
+        appointment, persons, known, under, key, [], None, by, now, held=held and knows
     )
+    if case is not None and held and not knows:
+        _tell_clinicians(case, by, now)
     if under.forms:
         forms.give_first(appointment=appointment, by=by, now=now)
     return booked
+
+
+def _tell_clinicians(case: Case, by: Actor, now: datetime) -> None:
+    """Who can't know of a flag has booked them together: whoever counsels them looks at it."""
+    notices.tell(
+        members=safety.clinicians(case),
+        kind="booked_while_flagged",
+        subject_kind="flag",
+        subject_id=Flag.objects.open().filter(case=case).values_list("pk", flat=True)[0],
+        again=True,
+        by=by,
+        now=now,
+    )
 
 
 def _check_books_by_hand(
@@ -790,7 +809,7 @@ def move(
     on_its_way = planning.replan(appointment=appointment, reason="moved", by=by, now=now)
     forms.follow(appointment=appointment, reason="moved", by=by, now=now)
     case_id = _named(appointment)
-    reviewing.retime(case_id=case_id, was=was, due_at=start, by=by, now=now)
+    reviewing.retime(case_id=case_id, session_at=_next(case_id, start, now), by=by, now=now)
     _record(
         "appointment.moved",
         appointment,
@@ -800,6 +819,13 @@ def move(
         overbooked=appointment.overbooked,
     )
     return Changed(appointment, on_its_way)
+
+
+def _next(case_id: UUID, start: datetime, now: datetime) -> datetime:
+    """When those of a case come next: at `start`, or sooner."""
+    coming = Appointment.objects.coming(now).filter(case=case_id, period__startswith__gt=now)
+    sooner: datetime | None = coming.aggregate(at=Min("period__startswith"))["at"]
+    return min(start, sooner or start)
 
 
 def _check_ahead(appointment: Appointment, now: datetime) -> None:

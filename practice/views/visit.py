@@ -118,8 +118,10 @@ def keep_own(
 ) -> None:
     """From now on `/a/` is this attendee's own page, for half an hour.
 
-    Opened from somebody's own pages it ends with the session that it was opened in.
+    Opened from somebody's own pages it ends with the session that it was opened in. The cookie of
+    before opens nothing of it: whoever used this browser earlier may have kept that.
     """
+    session.cycle_key()
     session[_OWN] = {
         "attendance": str(attendance.pk),
         "person": str(attendance.person_id),

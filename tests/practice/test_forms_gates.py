@@ -7,7 +7,8 @@ import pytest
 from django.test import Client
 
 from clients.actions import people
-from clients.models import Case, Message
+from clients.models import Case, Message, Notice
+from clients.rules.actors import Actor
 from clients.rules.permissions import NotPermitted
 from intake.models import Flag
 from practice.actions import booking, contacts
@@ -73,7 +74,9 @@ def _both_send() -> None:
         cast.send(cast.link(name), CHECK)
 
 
-def _again(appointment: Appointment, service: Service, day: int = 11) -> Appointment:
+def _again(
+    appointment: Appointment, service: Service, day: int = 11, *, by: Actor = SYSTEM
+) -> Appointment:
     return booking.book_by_hand(
         service=service,
         counselor=appointment.counselor,
@@ -81,7 +84,7 @@ def _again(appointment: Appointment, service: Service, day: int = 11) -> Appoint
         request=None,
         case=appointment.case,
         beside=None,
-        by=SYSTEM,
+        by=by,
         now=NOW,
     ).appointment
 
@@ -188,6 +191,20 @@ def test_while_a_flag_is_open_nobody_is_invited_to_anything_new(
     _close(flag, iris)
     assert {_partner(one).gate for one in held} == {"private_check"}
     assert {_invite(one, iris, asked=True).gate for one in held} == {"open"}
+
+
+def test_who_cannot_know_of_a_flag_books_as_ever_and_the_clinician_is_told(
+    couple: Appointment, iris: Counselor, talk: Service
+) -> None:
+    sam = make.front_desk().as_actor()
+    _invite(couple, iris, asked=True)
+    before = _partner(_again(couple, talk, by=sam)).gate
+    flag = _flagged()
+    assert _partner(_again(couple, talk, 14, by=sam)).gate == before == Attendance.Gate.OPEN
+    told = Notice.objects.get(kind="booked_while_flagged")
+    assert (told.member, told.subject_id) == (iris.member, flag.pk)
+    own = _again(couple, talk, 15, by=iris.member.as_actor())
+    assert _partner(own).gate == Attendance.Gate.PRIVATE_CHECK
 
 
 def test_a_new_address_opens_nothing_while_a_flag_is_open(iris: Counselor) -> None:
