@@ -70,7 +70,7 @@ def notice_words(kind: str) -> str:
         "care_ended": _("Somebody no longer cares for a case with you."),
         "flag": _("Somebody answered something that you should see. Please look at it yourself."),
         "flag_escalated": _("A colleague has not seen yet what waits for them. Please look at it."),
-        "booked_while_flagged": _("A colleague booked something for clients of yours. Please look."),
+        "booked_while_flagged": _("A colleague booked clients of yours together. Please look."),
         "needs_clinician": _("A case needs a clinician. Please see that somebody looks after it."),
         "review_taken": _("A colleague has taken over a review that you had claimed."),
     }.get(kind, _("There is something to look at."))
