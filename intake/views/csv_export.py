@@ -1,6 +1,7 @@
 """What those of a case have answered, as one file for a table program."""
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from io import StringIO
 from uuid import UUID
@@ -25,6 +26,9 @@ COLUMNS = (
 )
 # What a table program would take for a formula, or for the end of a cell.
 _BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# The same inside of a cell, where a program begins another one: at the end of a line, and at a
+# semicolon where its country has those for commas.
+_BEGINS_ANOTHER = re.compile(r"""([\r\n;]["\t]*)(?=[=+\-@])""")
 _CANT_BE_READ = "unreadable"
 
 
@@ -45,7 +49,7 @@ def responses_csv(request: MemberRequest, pk: UUID) -> HttpResponse:
     versions = responses.instruments(one.assignment for one in rows)
     reads.several(responses=rows, verb=reads.EXPORTED, by=actor, now=now)
     text = StringIO()
-    writer = csv.writer(text)
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
     for row in rows:
         for cells in _cells(row, versions[row.assignment.instrument_id]):
@@ -58,7 +62,7 @@ def responses_csv(request: MemberRequest, pk: UUID) -> HttpResponse:
 
 def safe(cell: object) -> str:
     """A cell that no table program computes: an apostrophe before what would begin a formula."""
-    text = "" if cell is None else str(cell)
+    text = "" if cell is None else _BEGINS_ANOTHER.sub(r"\1'", str(cell))
     return f"'{text}" if text.startswith(_BEGINS_A_FORMULA) else text
 
 

@@ -51,6 +51,23 @@ def test_no_cell_begins_a_formula(sign: str) -> None:
     assert safe(f"a{sign}") == f"a{sign}"
 
 
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@"])
+@pytest.mark.parametrize("line", ["\n", "\r", "\r\n", "\n\n", "\n\t", ";", ';"'])
+def test_nor_does_what_another_program_takes_for_a_cell(line: str, sign: str) -> None:
+    assert safe(f"ok{line}{sign}HYPERLINK(1)") == f"ok{line}'{sign}HYPERLINK(1)"
+    assert safe(f"ok{line}words {sign}") == f"ok{line}words {sign}"
+
+
+def test_every_cell_stands_in_quotes(world: World) -> None:
+    """So that a program which splits by semicolons finds no cell of its own in a line."""
+    client = Client()
+    client.force_login(world.members["iris"].user)
+    answer = client.get(reverse("intake:responses-csv", args=[world.case.pk]))
+    lines = answer.content.decode("utf-8-sig").splitlines()
+    assert lines[0] == ",".join(f'"{one}"' for one in COLUMNS)
+    assert all(one.startswith('"') and one.endswith('"') for one in lines)
+
+
 def test_commas_quotes_and_lines_stay_in_their_cell(world: World) -> None:
     given = make.assignment(world.sent.assignment.intake, world.mood, number=3)
     words = 'One, "two"\r\nthree; four'
