@@ -7,7 +7,7 @@ answers is kept, where another device answered in another way meanwhile.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -20,8 +20,6 @@ from intake.rules.definition import Definition, Item
 from intake.rules.pages import Page
 
 QUESTION, WORDS, KEPT = "q-", "o-", "k-"
-# The choice that stands for words of one's own.
-OWN_WORDS: Final = "+own"
 MINE, STORED = "mine", "stored"
 # Kinds that a browser sends nothing of where nothing is ticked.
 TICKED = frozenset({"multi", "consent"})
@@ -42,8 +40,8 @@ class _Sent(forms.Widget):
     def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:  # noqa: ARG002
         values = list(data.getlist(name))
         words = data.get(WORDS + name.removeprefix(QUESTION), "")
-        if OWN_WORDS in values or (words.strip() and not values):
-            return [*(one for one in values if one != OWN_WORDS), words]
+        if given.OWN_WORDS in values or (words.strip() and not values):
+            return [*(one for one in values if one != given.OWN_WORDS), words]
         return values
 
 

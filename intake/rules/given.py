@@ -17,6 +17,8 @@ from intake.rules.definition import Definition, Item, Scale
 
 # Before the code of a non-answer, and in place of a code where a text of one's own is meant.
 NON: Final = "~"
+# The choice that stands for words of one's own.
+OWN_WORDS: Final = "+own"
 YES, NO = "yes", "no"
 LONGEST_LINE, LONGEST_TEXT = 200, 20_000
 EARLIEST, LATEST = date(1900, 1, 1), date(2190, 1, 1)

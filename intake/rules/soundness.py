@@ -16,6 +16,7 @@ from intake.rules.definition import (
     Scale,
     Subscale,
 )
+from intake.rules.given import NON, OWN_WORDS
 from intake.rules.scoring import span
 from intake.rules.source import Path
 
@@ -73,6 +74,14 @@ def _scales(definition: Definition) -> Iterator[Unsound]:
         for code, times in Counter(codes).items():
             if times > 1:
                 yield at, f"The code '{code}' stands {times} times."
+        for option in scale.options:
+            if option.code.startswith(NON) or option.code == OWN_WORDS:
+                named = option.label or option.code
+                yield (
+                    at,
+                    f"The code '{option.code}' of “{named[:60]}” means something else in an"
+                    " answer: the option needs another one.",
+                )
         weighed = [one for one in scale.options if one.value is not None]
         if weighed and len(weighed) < len(scale.options):
             yield at, "Some options have a value and others have none."

@@ -81,6 +81,18 @@ def test_no_code_says_what_a_form_is(code: str) -> None:
     assert found.raw["licence"] == {"basis": "attested"}
 
 
+@pytest.mark.parametrize("code", ["+own", "~never"])
+def test_a_code_that_means_something_else_is_refused(code: str) -> None:
+    """A page sends it for words of one's own, or for none: the choice would be lost."""
+    free = forms.choice("free") | {"type": "open-choice"}
+    coding = free["answerOption"][0]["valueCoding"]
+    coding["code"] = code
+    node = {**forms.nine("flat"), "item": [free]}
+    found, faults = reading.read(forms.raw(node))
+    assert found is None
+    assert any(code in one.message and coding["display"] in one.message for one in faults)
+
+
 def test_kinds_of_questions() -> None:
     types = ("integer", "decimal", "boolean", "date", "dateTime", "time", "string", "text", "url")
     items = [{"linkId": one, "type": one, "text": "What?"} for one in types]

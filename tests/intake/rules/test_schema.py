@@ -162,6 +162,12 @@ SENSE = [
     pytest.param(
         with_option(code="c0", value=1, label="x"), "scales.five", "'c0' stands 2 times", id="code"
     ),
+    pytest.param(
+        with_option(code="+own", value=1, label="Other"), "scales.five", "“Other”", id="own-words"
+    ),
+    pytest.param(
+        with_option(code="~c0", value=1, label="Other"), "scales.five", "“Other”", id="non-answer"
+    ),
     pytest.param(with_option(code="x", label="x"), "scales.five", "others have none", id="weights"),
     pytest.param(with_item(0, section="b"), "items.q1.section", "No section", id="no-section"),
     pytest.param(with_item(0, scale="b"), "items.q1.scale", "No scale is named 'b'", id="scale"),
