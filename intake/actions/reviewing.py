@@ -12,6 +12,7 @@ from clients.queries import care, people
 from clients.rules import contact, permissions
 from clients.rules.actors import Actor
 from clients.rules.permissions import NotPermitted
+from intake.actions import giving
 from intake.actions import safety as safety_actions
 from intake.models import Review, ReviewStep
 from intake.queries import reviewing, safety
@@ -27,7 +28,9 @@ def open_review(
     """Put a case into the queue, or let its open review be due anew.
 
     `due_at` is what it may not wait beyond, such as the session; it is due earlier, `within_hours`
-    after the first form came in. Nobody is asked whether they may: a booking does this.
+    after the first form came in. A step of whoever gives forms to an enquiry that is known, reopens
+    one, or takes it up from the waiting list; nobody is asked whether they may. A booking that
+    brings a new case writes its review itself, by `new_review`.
     """
     # One at a time: two bookings of a case at the same moment open one.
     row = Case.objects.select_for_update(no_key=True).get(pk=case.pk)
@@ -63,15 +66,19 @@ def new_review(
     return NewRows(review, (review, _audit("review.opened", review, by, now, write=False)))
 
 
-def retime(*, case_id: UUID, was: datetime, due_at: datetime, by: Actor, now: datetime) -> None:  # noqa: ARG001
-    """Let the open review that is due before a session follow it, if one is.
+@transaction.atomic
+def retime(*, case_id: UUID, session_at: datetime, by: Actor, now: datetime) -> None:  # noqa: ARG001
+    """Let the open review of a case be due before the next session, if one is open.
 
-    A step of whoever moves the session; the entry is that of the move.
+    Where nothing was given it isn't due later than in the time that the practice takes. A step of
+    whoever moves a session; the entry is that of the move.
     """
-    found = Review.objects.open().filter(case=case_id, latest_at=was)
+    found = Review.objects.open().filter(case=case_id)
     review = found.select_related("case").select_for_update(of=("self",)).first()
     if review is not None:
-        review.latest_at = due_at
+        taken = review.opened_at + timedelta(hours=review.within_hours)
+        is_given = reviewing.was_given(review)
+        review.latest_at = session_at if is_given else min(session_at, taken)
         review.due_at = _due(review)
         review.save(update_fields=["latest_at", "due_at"])
 
@@ -161,14 +168,14 @@ def ask_more(
     """Ask those of the case, or one of them, for more; the words stand on their own page.
 
     Refuses (NotPermitted) who may not review, (NotAllowed) what was decided or is a colleague's,
-    and words that say too little or too much; (LookupError) somebody who isn't of the case.
+    and words that say too little or too much; (NotOfCase) somebody who isn't of the case.
     """
     review = _decidable(review, by)
     words = _cleaned(words)
     if person is not None:
         person = next((one for one in people.persons_of(review.case) if one.pk == person.pk), None)
         if person is None:
-            raise LookupError
+            raise giving.NotOfCase
     _step(review, Kind.ASKED, by, now, words=words, person=person)
     review.asked_at, review.due_at = now, _due(review)
     review.save(update_fields=["asked_at", "due_at"])

@@ -1,5 +1,6 @@
 """How far an intake has come in, and what was done about it."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
@@ -20,21 +21,32 @@ _PART = ~Q(origin=Assignment.Origin.RHYTHM)
 def given(case_ids: Iterable[UUID]) -> dict[UUID, list[Given]]:
     """For each of these cases and each of its persons, what was sent and what is missing.
 
-    One statement, and none of what anybody said. Withdrawn forms count as never given.
+    One statement, and none of what anybody said. Withdrawn forms count as never given; of what was
+    given again, the last counts.
     """
+    last = ("intake__case", "intake__person", "slug")
     rows = (
         Assignment.objects.filter(_PART, intake__case__in=list(case_ids))
         .exclude(state=Assignment.State.WITHDRAWN)
-        .values_list("intake__case", "intake__person")
-        .annotate(
-            sent=Count("pk", filter=Q(state=Assignment.State.SENT)),
-            missing=Count("pk", filter=~Q(state=Assignment.State.SENT)),
-        )
+        .order_by(*last, "-number")
+        .distinct(*last)
+        .values_list("intake__case", "intake__person", "state")
     )
-    found: dict[UUID, list[Given]] = {}
-    for case_id, person_id, sent, missing in rows:
-        found.setdefault(case_id, []).append(Given(person_id, sent, missing))
-    return found
+    counts: dict[tuple[UUID, UUID], Counter[bool]] = defaultdict(Counter)
+    for case_id, person_id, state in rows:
+        counts[case_id, person_id][state == Assignment.State.SENT] += 1
+    found: dict[UUID, list[Given]] = defaultdict(list)
+    for (case_id, person_id), count in counts.items():
+        found[case_id].append(Given(person_id, count[True], count[False]))
+    return dict(found)
+
+
+def was_given(review: Review) -> bool:
+    """Whether those of the case were given anything since the review was opened; one statement."""
+    rows = Assignment.objects.filter(
+        _PART, intake__case=review.case_id, assigned_at__gte=review.opened_at
+    )
+    return rows.exclude(state=Assignment.State.WITHDRAWN).exists()
 
 
 def first_came_in(case: Case, since: datetime) -> datetime | None:

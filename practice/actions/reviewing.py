@@ -55,7 +55,10 @@ def decline(*, review: Review, words: str, reason: str = "", by: Actor, now: dat
     _end(_held(review, now), by, now)
     waiting = Assignment.objects.open().filter(intake__case=review.case_id)
     for assignment in waiting.select_related("intake__case").order_by("pk"):
-        forms.withdraw(assignment=assignment, by=by, now=now)
+        try:
+            forms.withdraw(assignment=assignment, by=by, now=now)
+        except giving.NotOpen:  # sent at this moment, and so it stays
+            continue
     decided = reviewing.decline(review=review, words=words, reason=reason, by=by, now=now)
     forms.tell(case=review.case, by=by, now=now)
     care.turn_away(case=review.case, by=by, now=now)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -20,8 +20,10 @@ from clients import doors
 from clients.doors import MemberRequest
 from clients.queries import care
 from clients.rules.actors import Actor
+from clients.rules.envelope import Erased
 from clients.rules.permissions import NotPermitted, can_review
 from intake.actions import reviewing as acts
+from intake.actions.giving import CaseClosed, NotOfCase, StillOpen, Unpublished
 from intake.models import Review
 from intake.queries import giving, reviewing, safety, taking
 from intake.rules import printed
@@ -39,6 +41,14 @@ from practice.views.desk import glass_of, the_practice
 
 _PAGES = 10_000
 _AGAIN = gettext_lazy("Please press the button once more.")
+# What else the actions refuse, by the code of its sentence.
+_CODES: Final[dict[type[Exception], str]] = {
+    deciding.StillBooked: "booked",
+    CaseClosed: "closed",
+    NotOfCase: "not_of_case",
+    StillOpen: "still_open",
+    Erased: "erased",
+}
 
 
 @doors.desk
@@ -214,6 +224,9 @@ def _refused(request: MemberRequest, pk: UUID, code: str, now: datetime) -> Http
         "closed": _("The case is closed. It is reopened first."),
         "claimed": _("%(who)s has claimed this. Ask them, then take it over.") % {"who": who},
         "not_claimed": _("This isn't yours to give back any more."),
+        "not_of_case": _("Whom you asked is no part of this case any more. Nothing was changed."),
+        "still_open": _("Somebody has this form open already. Nothing was changed."),
+        "erased": _("The record of one of them was erased. Nothing was changed."),
         "booked": _(
             "A session is booked in a diary that you don't keep. Have it cancelled there first."
         ),
@@ -229,8 +242,8 @@ def _done(
         act()
     except rules.NotAllowed as refused:
         return _refused(request, pk, refused.code, now)
-    except deciding.StillBooked:
-        return _refused(request, pk, "booked", now)
+    except tuple(_CODES) as refused:
+        return _refused(request, pk, _CODES[type(refused)], now)
     messages.success(request, sentence)
     return redirect("practice:desk-review", pk=pk)
 
@@ -437,6 +450,8 @@ def _step(
             return _done(request, found.pk, now, act, done)
         except deciding.NothingOpen:
             form.add_error("slug", _("They have nothing open. Please choose a form."))
+        except Unpublished:
+            form.add_error("slug", _("This form isn't given any more. Please choose another."))
     voices = caseload.voices(found.case)
     _on_record(request, found, voices, now)
     context = {

@@ -12,7 +12,7 @@ from clients.models import AuditEntry, CareRelation, Case, Member, Notice, Perso
 from clients.rules import contact
 from clients.rules.actors import Actor
 from clients.rules.permissions import NotPermitted
-from intake.actions import reviewing
+from intake.actions import giving, reviewing
 from intake.models import Assignment, Instrument, Intake, Review, ReviewStep
 from intake.models.review import ReviewQuerySet
 from intake.queries import reviewing as queries
@@ -165,6 +165,18 @@ def test_withdrawn_and_repeated_forms_count_for_nothing(couple: Case) -> None:
     assert queries.given([couple.pk])[couple.pk] == [Given(ana.pk, 1, 0)]
 
 
+def test_of_what_was_given_again_the_last_counts(couple: Case) -> None:
+    ana, ben = persons(couple)
+    for person, states in ((ana, ("expired", "sent")), (ben, ("sent", "expired"))):
+        intake, form = make.intake(couple, person), make.instrument(id=f"of-{person.name[:3]}")
+        for number, state in enumerate(states, 1):
+            make.assignment(intake, form, number=number, state=state)
+        make.assignment(intake, form, number=3, state="withdrawn")
+    given = queries.given([couple.pk])[couple.pk]
+    assert set(given) == {Given(ana.pk, 1, 0), Given(ben.pk, 0, 1)}
+    assert rules.how_many_in([ana.pk, ben.pk], given) == 1
+
+
 @pytest.mark.parametrize(
     ("came", "of", "asked", "standing"),
     [(0, 2, False, "none"), (1, 2, False, "some"), (2, 2, False, "all"), (2, 2, True, "asked")],
@@ -261,7 +273,7 @@ def test_words_for_one_are_sealed_with_their_own_key(couple: Case, rita: Member)
     with connection.cursor() as cursor:
         cursor.execute("SELECT words FROM duet_intake_reviewstep")
         assert WORDS.encode() not in bytes(cursor.fetchone()[0])
-    with pytest.raises(LookupError):
+    with pytest.raises(giving.NotOfCase):
         reviewing.ask_more(
             review=review, words=WORDS, person=make.chris(), by=rita.as_actor(), now=NOW
         )
