@@ -229,6 +229,7 @@ def retime(
 
     A step of whoever moves the session that they come before; the entry is that of the move.
     """
+    _hold_links(times)
     for row in _hold(times):
         asked = times[row.pk]
         row.due_at, row.expires_at = asked.due_at, asked.expires_at
@@ -429,6 +430,13 @@ def _assignments(
         )
         for one in forms
     ]
+
+
+def _hold_links(assignments: Iterable[UUID]) -> None:
+    """Lock the links in front of these, before them: whoever gives or ends does so too."""
+    behind = Assignment.objects.filter(pk__in=list(assignments)).values("intake")
+    rows = Intake.objects.filter(pk__in=behind).select_for_update(no_key=True)
+    list(rows.order_by("pk").values_list("pk"))
 
 
 def _hold(assignments: Iterable[UUID]) -> list[Assignment]:

@@ -210,14 +210,11 @@ def follow(*, appointment: Appointment, reason: str, by: Actor, now: datetime) -
     what they haven't sent; once there was a session, what came before it stays as it is.
     """
     case_id = appointment.case_id
-    rows = list(
-        Assignment.objects.open()
-        .filter(intake__case=case_id, origin=Assignment.Origin.SERVICE)
-        .select_related("intake")
-        .order_by("pk")
-    )
-    if case_id is None or not rows or forms.begun(case_id, now):
+    rows = Assignment.objects.open().filter(intake__case=case_id, origin=Assignment.Origin.SERVICE)
+    if case_id is None or not rows.exists() or forms.begun(case_id, now):
         return
+    Case.objects.select_for_update(of=("self",), no_key=True).get(pk=case_id)
+    held = list(rows.select_related("intake").order_by("pk"))
     starts = forms.first_coming(case_id, now)
     hours = {
         rule.slug: rule.due_hours_before for rule in forms.before_first(appointment.service_id)
@@ -228,11 +225,11 @@ def follow(*, appointment: Appointment, reason: str, by: Actor, now: datetime) -
             hours_before=hours.get(row.slug, 24),
             now=now,
         )
-        for row in rows
+        for row in held
         if row.intake.person_id in starts
     }
     giving.retime(times=times, by=by, now=now)
-    gone = [row.pk for row in rows if row.pk not in times]
+    gone = [row.pk for row in held if row.pk not in times]
     giving.drop(assignments=gone, reason=reason, by=by, now=now)
     _replan_case(case_id, reason, by, now)
 

@@ -1,9 +1,13 @@
 """What is given to whom: one link for each person of a case, versions pinned, rounds numbered."""
 
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
+from django.db import OperationalError, connection
 
 from clients.models import AuditEntry, Case, Person
 from clients.rules.actors import Actor
@@ -11,6 +15,7 @@ from clients.rules.envelope import Erased
 from clients.rules.permissions import NotPermitted
 from intake.actions import giving
 from intake.models import Assignment, CasePolicy, Instrument, Intake
+from intake.rules import rhythm
 from practice.actions import erasure
 from tests import factories as make
 from tests.factories import NOW, SYSTEM
@@ -222,3 +227,70 @@ def test_ending_takes_back_what_is_open_and_leaves_what_was_sent() -> None:
 
     assert _forms(intake) == [("mood", 1, "withdrawn"), ("sleep", 1, "sent")]
     assert AuditEntry.objects.filter(verb="intake.ended").count() == 1
+
+
+# --- at once -------------------------------------------------------------------------------------
+
+
+def _until_somebody_waits() -> None:
+    """Go on as soon as a connection waits for a lock of ours."""
+    end = time.monotonic() + 20
+    with connection.cursor() as cursor:
+        while time.monotonic() < end:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+    raise AssertionError("Nobody waits.")
+
+
+def _moved_while_it_ends(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
+    """A session moves while its case is closed, which comes once the forms are locked."""
+    _published("mood")
+    ana = make.ana()
+    (intake,) = _round(make.case(ana), [ana], "mood")
+    times = {
+        row.pk: rhythm.Asked(LATER, LATER + timedelta(days=9)) for row in Assignment.objects.all()
+    }
+    refused: list[Exception] = []
+
+    def ends() -> None:
+        try:
+            giving.end(intake=intake, reason="case_closed", by=SYSTEM, now=NOW)
+        except OperationalError as error:
+            refused.append(error)
+        finally:
+            connection.close()
+
+    running = threading.Thread(target=ends)
+    hold = giving._hold
+
+    def held(rows: Iterable[UUID]) -> list[Assignment]:
+        found = hold(rows)
+        running.start()
+        _until_somebody_waits()
+        return found
+
+    monkeypatch.setattr(giving, "_hold", held)
+    try:
+        giving.retime(times=times, by=SYSTEM, now=NOW)
+    except OperationalError as error:
+        refused.append(error)
+    running.join(timeout=60)
+    return refused
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_move_and_an_end_at_once_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _moved_while_it_ends(monkeypatch) == []
+    (row,) = Assignment.objects.select_related("intake")
+    assert (row.state, row.due_at, row.intake.ended_at) == ("withdrawn", LATER, NOW)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_the_link_first_they_would_lock_each_other_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control."""
+    monkeypatch.setattr(giving, "_hold_links", lambda _: None)
+    (error,) = _moved_while_it_ends(monkeypatch)
+    assert "deadlock detected" in str(error)

@@ -1,5 +1,6 @@
 """What comes with a first booking: to whom, by when, and what becomes of it afterwards."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from pytest_django import Settings
 
 from clients.actions import people
 from clients.models import Case, Message, Person, SafeContact
-from intake.models import Assignment, CasePolicy, Intake
+from intake.models import Assignment, CasePolicy, Intake, Review
 from practice.actions import booking, cases, contacts, erasure, forms
 from practice.models import Attendance, Counselor, FormRule, Practice, Service
 from tests import factories as make
@@ -215,6 +216,16 @@ def test_a_move_changes_by_when_it_is_due_and_when_people_are_reminded(ruled: Se
     for purpose, ahead in {"intake-nudge-1": 2, "intake-nudge-2": 0}.items():
         rows = Message.objects.filter(purpose=purpose)
         assert {row.due_at for row in rows} == {due - timedelta(days=ahead)}
+
+
+def test_a_move_locks_the_case_then_links_then_forms(ruled: Service) -> None:
+    booked = cast.book(ruled)
+    with CaptureQueriesContext(connection) as caught:
+        forms.follow(appointment=booked.appointment, reason="moved", by=SYSTEM, now=NOW)
+    locking = [one["sql"] for one in caught.captured_queries if "FOR NO KEY UPDATE" in one["sql"]]
+    found = [re.search(r'FROM "duet_(clients_case|intake_\w+)"', sql) for sql in locking]
+    tables = list(dict.fromkeys(one[1] for one in found if one))
+    assert tables == ["clients_case", "intake_intake", "intake_assignment"]
 
 
 def test_a_cancelled_first_session_takes_back_what_nobody_sent(ruled: Service) -> None:
