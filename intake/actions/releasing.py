@@ -1,7 +1,7 @@
 """Release parts of a round of the cycle to the couple whose it is, and take that back.
 
-Both agree, a clinician of the case releases, and neither has an open flag; each of these is asked
-for again whenever the couple looks.
+Both agree, both answered enough for a dance, a clinician of the case releases, and neither has an
+open flag; each of these is asked for again whenever the couple looks.
 """
 
 from collections.abc import Iterable
@@ -14,12 +14,13 @@ from clients.actions import audit
 from clients.models import Case
 from clients.queries import care
 from clients.rules.actors import Actor
-from clients.rules.permissions import NotPermitted, Right
+from clients.rules.permissions import NotPermitted
 from intake.models import Release
 from intake.models.safety import is_in_safe_mode
 from intake.queries import cycle
 from intake.queries import release as queries
 from intake.rules import release as rules
+from intake.rules.cycle import reflect
 
 
 class CannotRelease(Exception):
@@ -74,11 +75,11 @@ def withdraw(*, case: Case, by: Actor, now: datetime) -> None:
 def _locked(case: Case, by: Actor) -> Case:
     """One at a time, so that what stands is one release."""
     if not care.counsels(by, case):
-        raise NotPermitted(Right.REVIEW)
+        raise NotPermitted
     locked = Case.objects.select_for_update(of=("self",), no_key=True).get(pk=case.pk)
     found = cycle.case(by, locked.pk)
     if found is None:
-        raise NotPermitted(Right.REVIEW)
+        raise NotPermitted
     return found
 
 
@@ -98,8 +99,12 @@ def _missing(
         missing.append(rules.NOTHING)
     if not found.same_version:
         missing.append(rules.VERSIONS)
-    if any(cycle.answers(one) is None for one in found.sent):
+    first, second = (cycle.answers(one) for one in found.responses)
+    if first is None or second is None:
         missing.append(rules.UNREADABLE)
+    elif found.same_version:
+        questions = cycle.definition(found)
+        missing += rules.unfit(reflect(questions, first, second, short=found.asked_short))
     persons = {one.person.pk for one in found.voices}
     unagreed = persons - queries.agree(case, [one.person for one in found.voices])
     if unagreed:

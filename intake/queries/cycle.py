@@ -14,6 +14,7 @@ from clients.rules.envelope import Erased, KeyRefused, Unreadable
 from intake.models import Instrument, Response
 from intake.models.intakes import ResponseQuerySet
 from intake.rules.answers import Answered
+from intake.rules.cycle import PEOPLE, Who
 from intake.rules.definition import Definition
 
 SCORER: Final = "cycle"
@@ -84,9 +85,15 @@ class Round:
         return len({one.assignment.instrument_id for one in self.sent}) == 1
 
     @property
+    def asked_short(self) -> frozenset[Who]:
+        """Who was asked the short form alone."""
+        pairs = zip(PEOPLE, self.responses, strict=False)
+        return frozenset(who for who, one in pairs if one is not None and one.assignment.short)
+
+    @property
     def short(self) -> bool:
-        """Whether somebody was asked the short form alone."""
-        return any(one.assignment.short for one in self.sent)
+        """Whether nobody was asked more than the short form."""
+        return all(one.assignment.short for one in self.sent)
 
 
 def rounds(actor: Actor, case: Case) -> list[Round]:

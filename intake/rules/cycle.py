@@ -4,7 +4,7 @@ Pure and exact. The thresholds stand in the definition; they are steps of its an
 derived from data. Person "A" and "B" are two respondents in any order: nothing here knows a role.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from itertools import product
@@ -147,12 +147,15 @@ class _Account:
 
 
 def reflect(
-    definition: Definition, a: Answers | None, b: Answers | None, *, short: bool = False
+    definition: Definition, a: Answers | None, b: Answers | None, *, short: Container[Who] = ()
 ) -> Reflection:
-    """What the accounts of one or both say about their dance; none for who hasn't answered."""
+    """What the accounts of one or both say about their dance; none for who hasn't answered.
+
+    `short`: who was asked the short form alone.
+    """
     rules = _rules(definition)
     accounts: dict[Who, _Account | None] = {
-        who: _Account(definition, answers, short=short) if answers is not None else None
+        who: _Account(definition, answers, short=who in short) if answers is not None else None
         for who, answers in zip(PEOPLE, (a, b), strict=True)
     }
     views = {value: _views(accounts, value) for value in VALUES}
@@ -202,6 +205,18 @@ def reflect(
             who for who in PEOPLE if _needs_a_word_alone(rules, accounts[who])
         ),
     )
+
+
+def respondent(found: Reflection) -> Who | None:
+    """Whose view it is where all comes from one of the two; none where it comes from both."""
+    if not found.one_view:
+        return None
+    there = [who for who in PEOPLE if found.scores[who] is not None]
+    return next((who for who in there if _is_on_map(found.scores[who])), there[0])
+
+
+def _is_on_map(scores: Mapping[str, Mapping[str, Number]] | None) -> bool:
+    return any(one[axis] is not None for one in (scores or {}).values() for axis in AXES.values())
 
 
 def as_expected(found: Reflection) -> dict[str, Any]:

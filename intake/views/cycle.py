@@ -20,7 +20,7 @@ from clients.actions import audit
 from clients.doors import MemberRequest
 from clients.models import Case
 from clients.queries import care
-from clients.rules.permissions import NotPermitted, Right
+from clients.rules.permissions import NotPermitted
 from intake.actions import releasing
 from intake.forms.cycle import Button, Parts
 from intake.models import Flag
@@ -33,7 +33,7 @@ from intake.rules import map as cycle_map
 from intake.rules import release as rules
 from intake.rules.answers import Answers
 from intake.rules.chart import Reading
-from intake.rules.cycle import OTHER, PEOPLE, Reflection, Who, reflect
+from intake.rules.cycle import OTHER, PEOPLE, Reflection, Who, reflect, respondent
 from intake.rules.definition import Definition
 from intake.rules.picture import Move, Picture, Side, Theme, home, paint
 from intake.templatetags import duet_cycle
@@ -57,7 +57,7 @@ def _find_own(request: MemberRequest, pk: UUID) -> Case:
     """Refuses as `find`, and (NotPermitted) whoever reads the case and doesn't counsel it."""
     found = find(request, pk)
     if not care.counsels(request.actor, found):
-        raise NotPermitted(Right.REVIEW)
+        raise NotPermitted
     return found
 
 
@@ -130,6 +130,11 @@ class Seen:
         return self.picture.reflection
 
     @property
+    def alone(self) -> Who | None:
+        """Whose view it is where all of the map comes from one of them."""
+        return respondent(self.reflection)
+
+    @property
     def long_names(self) -> bool:
         """Whether a name is too long for its loop of the line."""
         return any(len(one) > _IN_A_LOOP for one in self.names.values())
@@ -196,7 +201,7 @@ def seen(found: Round) -> Seen:
         answers[who] = queries.answers(response)
     names: dict[Who, str] = {"A": "", "B": _("the other")}
     names.update(cycle_words.called(full))
-    reflection = reflect(definition, answers["A"], answers["B"], short=found.short)
+    reflection = reflect(definition, answers["A"], answers["B"], short=found.asked_short)
     picture = paint(definition, reflection, answers)
     return Seen(names, marks, definition, picture)
 
@@ -230,22 +235,23 @@ def accounts(found: Round) -> list[Account]:
         if response is None:
             continue
         definition, answers = response.assignment.instrument.parsed, queries.answers(response)
-        reflection = reflect(definition, answers, None, short=response.assignment.short)
+        short: tuple[Who, ...] = ("A",) if response.assignment.short else ()
+        reflection = reflect(definition, answers, None, short=short)
         picture = paint(definition, reflection, {"A": answers, "B": None})
         name = str(voice.person.shown_name)
         told.append(Account(name, voice.mark, picture.a, picture.b, answers is not None))
     return told
 
 
-def _own_account(found: Seen, shown: Round) -> Account:
-    """The one account of a round that has no other."""
-    who = _alone(shown)
+def _own_account(found: Seen) -> Account | None:
+    """The account of whose view a round is, where the other one has sent nothing."""
+    who = found.alone
+    if who is None:
+        return None
     own, other = found.picture.side(who), found.picture.side(OTHER[who])
+    if other.answered:
+        return None
     return Account(found.names[who], found.marks[who], own, other, own.answered)
-
-
-def _alone(shown: Round) -> Who:
-    return "A" if shown.responses[0] is not None else "B"
 
 
 # --- earlier rounds ------------------------------------------------------------------------------
@@ -358,13 +364,13 @@ def _shown(
         for one in known
         if one.round.same_version
     ]
-    alone = len(shown.sent) == 1
+    alone = found.alone is not None
     prompts = cycle_words.prompts(found.definition, found.picture, found.names, language)
     # A round of the short form says when the rest was asked last.
     asked = (one for one in reversed(known) if one.round.number < shown.number)
     return {
         "seen": found,
-        "title": _title(found, shown) if alone else _("The cycle"),
+        "title": _title(found),
         "headline": cycle_words.headline(found.reflection, found.names),
         "tentative": cycle_words.tentative(found.reflection, found.names),
         "alone": alone,
@@ -378,7 +384,7 @@ def _shown(
         "nothing": ""
         if prompts and not alone
         else cycle_words.nothing_to_bring_up(found.picture, found.names, found.asks_beneath),
-        "account": _own_account(found, shown) if alone else None,
+        "account": _own_account(found),
         "asked_last": next((one.round for one in asked if one.seen.asks_beneath), None),
         "home": _home(found, language),
         "by_the_other": [
@@ -395,8 +401,10 @@ def _shown(
     }
 
 
-def _title(found: Seen, shown: Round) -> str:
-    return _("How %(one)s sees it") % {"one": found.names[_alone(shown)]}
+def _title(found: Seen) -> str:
+    if found.alone is None:
+        return _("The cycle")
+    return _("How %(one)s sees it") % {"one": found.names[found.alone]}
 
 
 def _home(found: Seen, language: str) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from intake.actions.releasing import CannotRelease
 from intake.queries.cycle import Round
 from intake.rules import release as rules
 from intake.rules import wording
-from intake.rules.cycle import OTHER, PEOPLE, Reflection, Who
+from intake.rules.cycle import OTHER, PEOPLE, Reflection, Who, respondent
 from intake.rules.definition import Definition
 from intake.rules.picture import Picture, Side
 from intake.rules.scoring import half_up
@@ -151,10 +151,10 @@ def nothing_to_bring_up(picture: Picture, names: Names, known: bool) -> str:
 
     `known`: whether it was asked what lies beneath.
     """
-    answered = [names[side.who] for side in picture.sides if side.answered]
-    if len(answered) == 1:
+    alone = respondent(picture.reflection)
+    if alone is not None:
         return _("Only %(one)s's account is here: there is nothing to compare.") % {
-            "one": answered[0]
+            "one": names[alone]
         }
     if picture.reflection.position is None:
         return _("There are not enough answers to compare.")
@@ -250,6 +250,10 @@ def refusals(refused: CannotRelease, shown: Round) -> list[str]:
         rules.NOTHING: _("Tick at least one part."),
         rules.VERSIONS: _("They answered different versions of the questions."),
         rules.UNREADABLE: _("An account can't be read."),
+        rules.ONE_VIEW: _(
+            "All of it is one person's view: that is theirs, and isn't shown to the other."
+        ),
+        rules.TOO_LITTLE: _("There are not enough answers to name a dance."),
         rules.FLAG: _("There is an open flag. Close it with a note first."),
     }
     names = [

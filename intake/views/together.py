@@ -68,15 +68,21 @@ def together(request: PersonRequest) -> HttpResponse:
 
 
 def _released(found: Together) -> dict[str, object]:
-    """The released parts and no others. Nothing where an account can't be opened any more."""
+    """The released parts and no others.
+
+    Nothing where an account can't be opened any more, and where all comes from one of them: that is
+    theirs alone.
+    """
     both = {"A": found.first, "B": found.second}
     definition = found.first.assignment.instrument.parsed
     answers: dict[Who, Answers | None] = {who: queries.answers(both[who]) for who in PEOPLE}
     if answers["A"] is None or answers["B"] is None:
         return {}
     names = {who: str(both[who].assignment.intake.person.shown_name) for who in PEOPLE}
-    short = any(one.assignment.short for one in both.values())
+    short = {who for who in PEOPLE if both[who].assignment.short}
     reflection = reflect(definition, answers["A"], answers["B"], short=short)
+    if rules.unfit(reflection):
+        return {}
     picture = paint(definition, reflection, answers)
     words = _Words(definition, get_language() or "en")
     question = _("What would you like to ask each other about this?")
@@ -186,7 +192,8 @@ def _own(found: Response) -> dict[str, object]:
     definition, answers = found.assignment.instrument.parsed, queries.answers(found)
     if answers is None:
         return {}
-    reflected = reflect(definition, answers, None, short=found.assignment.short)
+    short: tuple[Who, ...] = ("A",) if found.assignment.short else ()
+    reflected = reflect(definition, answers, None, short=short)
     picture = paint(definition, reflected, {"A": answers, "B": None})
     words = _Words(definition, get_language() or "en")
     return {

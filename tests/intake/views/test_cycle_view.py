@@ -110,6 +110,21 @@ def test_a_short_round_has_what_was_asked_and_says_when_the_rest_was(
         assert f'name="part_{part}"' in page(desk, case, "?round=1")
 
 
+def test_beside_a_short_form_a_whole_one_keeps_what_it_says(
+    desk: Client, case: Case, ana: Person, ben: Person
+) -> None:
+    asked = set(cast.definition().short_form)
+    answers = cast.vector("TV1")
+    cast.sent(case, ana, answers["A"])
+    short = {name: one for name, one in (answers["B"] or {}).items() if name in asked}
+    cast.sent(case, ben, short, short=True)
+    told = page(desk, case)
+    assert "left alone" in told
+    assert "Finding each other again" in told
+    assert "short form" not in told
+    assert "Ana reaches, Ben steps back." in told
+
+
 def test_nothing_stands_out_is_said_of_what_was_asked(
     desk: Client, case: Case, ana: Person, ben: Person
 ) -> None:

@@ -13,6 +13,7 @@ from intake.actions.releasing import CannotRelease
 from intake.models import Agreement, Release
 from intake.rules import release as rules
 from intake.rules import wording
+from intake.rules.answers import Answered
 from practice.models import Counselor, Practice
 from tests import factories as make
 from tests.factories import NOW
@@ -139,6 +140,70 @@ def test_one_answer_is_no_couples(couple: tuple[Person, Person], iris: Counselor
         with pytest.raises(CannotRelease) as refused:
             release(case, iris.member.as_actor(), number=number)
         assert refused.value.missing == (rules.NOT_TWO,)
+
+
+def rather_not(case: Case, person: Person, *, but: str = "", number: int = 1) -> None:
+    """They would rather not say a single thing, but for one."""
+    said = {
+        item.id: Answered(non="skip", revision=1)
+        for item in cast.definition().items
+        if item.scale and item.id != but
+    }
+    cast.sent(case, person, said | ({but: Answered("4", revision=1)} if but else {}), number=number)
+
+
+@pytest.mark.parametrize("but", ["", "F1.self"], ids=["nothing", "a feeling"])
+def test_what_is_ones_view_alone_is_not_released(
+    couple: tuple[Person, Person], iris: Counselor, but: str
+) -> None:
+    ana, ben = couple
+    case = make.case(ana, ben, counselor=iris)
+    cast.sent(case, ana, cast.vector("TV1")["A"])
+    rather_not(case, ben, but=but)
+    cast.agree(case, ana, ben)
+    with pytest.raises(CannotRelease) as refused:
+        release(case, iris.member.as_actor())
+    assert refused.value.missing == (rules.ONE_VIEW,)
+    address = f"/desk/cases/{case.pk}/cycle/"
+    desk = signed_in(iris.member)
+    seen = text(desk.get(address))
+    assert "<h1>How Ana sees it</h1>" in seen
+    assert "Release these parts" not in seen
+    assert "much alike" not in seen
+    # Both have sent theirs.
+    assert "1 of 2 in" not in seen
+    answer = desk.post(f"{address}release/", {"number": "1", "part_dance": "on"})
+    assert answer.status_code == 422
+    assert "one person's view" in text(answer)
+
+
+def test_where_no_dance_is_named_nothing_is_released(
+    couple: tuple[Person, Person], iris: Counselor
+) -> None:
+    case = make.case(*couple, counselor=iris)
+    for person in couple:
+        rather_not(case, person)
+    cast.agree(case, *couple)
+    with pytest.raises(CannotRelease) as refused:
+        release(case, iris.member.as_actor())
+    assert refused.value.missing == (rules.TOO_LITTLE,)
+
+
+def test_a_release_of_one_view_shows_the_other_nothing(
+    couple: tuple[Person, Person], iris: Counselor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ana, ben = couple
+    case = make.case(ana, ben, counselor=iris)
+    cast.sent(case, ana, cast.vector("TV1")["A"])
+    rather_not(case, ben)
+    cast.agree(case, ana, ben)
+    before = page(ben)
+    with monkeypatch.context() as without:
+        without.setattr(rules, "unfit", lambda _: ())
+        release(case, iris.member.as_actor())
+        # The control: it would tell Ben what Ana said.
+        assert page(ben) != before
+    assert page(ben) == before
 
 
 def test_nothing_and_what_there_is_not_are_refused(case: Case, iris: Counselor) -> None:
