@@ -1,7 +1,8 @@
 """The queue of intakes, one review and one flag: by every role, and by whoever has none."""
 
+import html
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,9 +20,12 @@ from clients.models import (
     Person,
     SafeContact,
 )
+from clients.rules.envelope import Erased
+from intake.actions import giving, reviewing
 from intake.models import Assignment, Flag, Intake, Response, Review, ReviewStep
 from intake.models.safety import FlagQuerySet
-from practice.actions import booking, cases, erasure
+from practice.actions import booking, cases, erasure, forms
+from practice.actions import reviewing as deciding
 from practice.models import Appointment, Attendance, Counselor, FormRule, Practice, Service
 from practice.queries.review_queue import PAGE
 from tests import factories as make
@@ -415,6 +419,83 @@ def test_an_enquiry_of_somebody_who_is_erased_waits_for_nothing(by: str, rita: M
     decided_by = admin if by == "admin" else None
     assert (review.decision, review.decided_by) == ("closed", decided_by)
     assert ">None," not in walk.text(signed_in(rita).get(page(review)))
+
+
+# --- what changes meanwhile ----------------------------------------------------------------------
+
+
+def test_what_is_sent_while_it_is_declined_stays_sent(
+    rita: Member, review: Review, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Appointment.objects.update(state=Appointment.State.CANCELLED, cancelled_at=NOW)
+    ana, ben = persons(case)
+    quick = make.assignment(make.intake(case, ana), make.instrument())
+    slow = make.assignment(make.intake(case, ben), quick.instrument)
+    withdraw = forms.withdraw
+
+    def after_sending(*, assignment: Assignment, **others: Any) -> Assignment:
+        sent = Assignment.objects.filter(pk=quick.pk, state="open")
+        sent.update(state=Assignment.State.SENT, closed_at=NOW)
+        return withdraw(assignment=assignment, **others)
+
+    monkeypatch.setattr(forms, "withdraw", after_sending)
+    done = signed_in(rita).post(page(review, "decline/"), told("decline/"))
+    assert done.status_code == 302
+    for form in (quick, slow):
+        form.refresh_from_db()
+    assert (quick.state, slow.state) == ("sent", "withdrawn")
+
+
+REFUSED = [
+    (giving.CaseClosed(), 409, "The case is closed."),
+    (giving.NotOfCase(), 409, "is no part of this case any more"),
+    (giving.StillOpen("practice-intake"), 409, "has this form open already"),
+    (Erased("gone"), 409, "was erased"),
+    (giving.Unpublished("practice-intake"), 422, "This form isn't given any more."),
+]
+
+
+@pytest.mark.parametrize(("refusal", "status", "sentence"), REFUSED)
+def test_each_refusal_has_its_sentence(
+    rita: Member,
+    review: Review,
+    monkeypatch: pytest.MonkeyPatch,
+    refusal: Exception,
+    status: int,
+    sentence: str,
+) -> None:
+    make.instrument(id="practice-intake", title="About you")
+
+    def refuse(**_: Any) -> None:
+        raise refusal
+
+    monkeypatch.setattr(deciding, "ask_more", refuse)
+    response = signed_in(rita).post(page(review, "ask/"), told("ask/"))
+    assert response.status_code == status
+    assert sentence in html.unescape(walk.text(response))
+
+
+def test_a_move_lets_it_be_due_before_the_next_session(case: Case, couple: Appointment) -> None:
+    review = reviewing.open_review(case=case, due_at=NOW + 48 * HOUR, by=SYSTEM, now=NOW)
+
+    def due_at(appointment: Appointment, start: datetime) -> datetime:
+        beside = booking.ByHand("They asked for it")
+        booking.move(appointment=appointment, start=start, beside=beside, by=SYSTEM, now=NOW)
+        review.refresh_from_db()
+        return review.due_at
+
+    # Nothing was given: in the time that the practice takes, or before a session that is sooner.
+    soon = NOW + 20 * HOUR
+    assert due_at(couple, soon) == soon
+    assert due_at(couple, NOW + 100 * HOUR) == NOW + 48 * HOUR
+    # Once something was given, before the session alone; and the sooner of two counts.
+    make.assignment(make.intake(case, persons(case)[0]), make.instrument())
+    assert due_at(couple, NOW + 200 * HOUR) == NOW + 200 * HOUR
+    first = make.appointment(
+        couple.counselor, couple.service, *persons(case), start=NOW + 60 * HOUR, case=case
+    )
+    assert due_at(couple, NOW + 300 * HOUR) == NOW + 60 * HOUR
+    assert due_at(first, NOW + 400 * HOUR) == NOW + 300 * HOUR
 
 
 # --- known here already --------------------------------------------------------------------------
