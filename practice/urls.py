@@ -30,6 +30,7 @@ from practice.views import (
     desk,
     details,
     flags,
+    form_rules,
     forms,
     glass,
     intake_queue,
@@ -37,6 +38,7 @@ from practice.views import (
     notices,
     person_code,
     public,
+    responses,
 )
 from practice.views.portal import contact, home, proof, record, sessions, sign_in
 
@@ -178,6 +180,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("desk/forms/<uuid:pk>/withdraw/", forms.withdraw, name="desk-form-withdraw"),
     path("desk/intakes/<uuid:pk>/again/", forms.ask_again, name="desk-form-again"),
     path("desk/care/<uuid:pk>/end/", care.end, name="desk-care-end"),
+    path("desk/settings/forms/", form_rules.rules, name="desk-form-rules"),
+    path("desk/settings/forms/kept/", form_rules.keep, name="desk-form-rules-kept"),
+    path("desk/settings/forms/<uuid:pk>/", form_rules.change, name="desk-form-rule"),
+    path("desk/settings/forms/<uuid:pk>/switch/", form_rules.switch, name="desk-form-rule-switch"),
     path("desk/intake/", intake_queue.queue, name="desk-intake"),
     path("desk/intake/<uuid:pk>/", intake_queue.review, name="desk-review"),
     path("desk/intake/<uuid:pk>/claim/", intake_queue.claim, name="desk-review-claim"),
@@ -188,6 +194,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("desk/intake/<uuid:pk>/decline/", intake_queue.decline, name="desk-review-decline"),
     path("desk/intake/<uuid:pk>/waitlist/", intake_queue.waitlist, name="desk-review-waitlist"),
     path("desk/intake/<uuid:pk>/resume/", intake_queue.resume, name="desk-review-resume"),
+    path("desk/responses/<uuid:pk>/", responses.response, name="desk-response"),
     path("desk/flags/<uuid:pk>/", flags.flag, name="desk-flag"),
     path("desk/flags/<uuid:pk>/seen/", flags.see, name="desk-flag-seen"),
     path("desk/flags/<uuid:pk>/close/", flags.close, name="desk-flag-close"),

@@ -35,7 +35,7 @@ from clients.rules.audience import Audience
 from intake.models import Intake, Response
 from intake.rules.taking import POLICY_VERSION
 from intake.views import visit as forms
-from practice.models import Answer, Appointment, Attendance, Question
+from practice.models import Answer, Appointment, Attendance, FormRule, Question
 from practice.views import visit
 from tests import factories as make
 
@@ -335,6 +335,7 @@ def _forms(cast: Cast) -> None:
             person = cast.persons[who]
             make.review_step(review, by=iris, person=person, words=canary(who, TOLD))
     named["instrument"] = {"A": open_form.slug}
+    named["rule"] = {"A": str(FormRule.objects.create(slug=open_form.slug, active=False).pk)}
 
 
 def _releases(cast: Cast, answered: Mapping[str, Response]) -> None:

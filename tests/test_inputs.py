@@ -35,6 +35,7 @@ OTHERS = {
     "practice.forms.desk: forms.UUIDField": "an id of ours: any other text is refused",
     "intake.forms.cycle: forms.UUIDField": "an id of ours: any other text is refused",
     "intake.forms.cycle: forms.IntegerField": "a round's number: any other text is refused",
+    "practice.forms.rules: forms.IntegerField": "weeks, hours, a place: any other text is refused",
     "config.accounts.forms: _Credential": "read by the one JSON parser",
     "practice.forms.portal: _Answer": "read by the one JSON parser; its note is signed",
 }

@@ -421,6 +421,25 @@ BODIES: dict[str, Callable[[Cast, str], Any]] = {
     "practice:attendance-mine-move": _own,
     "practice:attendance-mine-cancel": _own,
     **dict.fromkeys(("intake:policy", "intake:page", "intake:save", "intake:review"), _own_forms),
+    "practice:desk-form-rules": lambda cast, _case: {
+        "slug": cast.named["instrument"]["A"],
+        "service": "",
+        "when": "every_second",
+        "who": "each",
+        "due_hours_before": "24",
+        "position": "0",
+    },
+    "practice:desk-form-rule": lambda _cast, _case: {
+        "who": "booker",
+        "due_hours_before": "12",
+        "position": "1",
+    },
+    "practice:desk-form-rule-switch": lambda _cast, _case: {"active": "yes"},
+    "practice:desk-form-rules-kept": lambda _cast, _case: {
+        "secrets_policy": "no_secrets",
+        "review_within_hours": "24",
+        "escalate_after_hours": "2",
+    },
     "practice:desk-close": lambda _cast, _case: {"came": "yes"},
     "practice:desk-move": lambda _cast, _case: {
         "date": "2027-01-20",

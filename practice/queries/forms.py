@@ -27,7 +27,7 @@ from clients.models.people import CaseQuerySet
 from clients.queries import care, people
 from clients.rules.actors import Actor
 from clients.rules.permissions import Right, can
-from intake.models import Assignment, Intake
+from intake.models import Assignment, Instrument, Intake
 from intake.queries import giving
 from intake.rules.rhythm import Before, Sessions
 from practice.models import Appointment, Attendance, FormRule
@@ -50,23 +50,17 @@ def before_first(service_id: UUID) -> list[FormRule]:
 
 
 def on_rhythm() -> list[FormRule]:
-    """What is asked again and again; one statement."""
+    """What is asked again and again, as far as it is published; one statement."""
     rules = FormRule.objects.filter(active=True).exclude(when=FormRule.When.BEFORE_FIRST)
-    return list(rules.order_by("position", "slug", "pk"))
+    given = rules.filter(slug__in=Instrument.objects.published().values("slug"))
+    return list(given.order_by("position", "slug", "pk"))
 
 
 def all_rules() -> list[FormRule]:
     """Every rule, those for any service first, in the order in which forms come; one statement."""
     rules = FormRule.objects.select_related("service")
-    return list(
-        rules.order_by(
-            F("service__position").asc(nulls_first=True),
-            "service__slug",
-            "position",
-            "slug",
-            "when",
-        )
-    )
+    by_service = F("service__position").asc(nulls_first=True)
+    return list(rules.order_by(by_service, "service__slug", "position", "slug", "when"))
 
 
 def rule(pk: UUID) -> FormRule | None:
@@ -188,7 +182,8 @@ class Standing:
 def standing(rule: FormRule, cases: CaseQuerySet, now: datetime) -> list[Standing]:
     """How these cases stand to a rule on a rhythm; one statement.
 
-    Only those in care, and none in which the last round's time goes on.
+    Only those in care, and none in which the last round's time goes on. What somebody was given by
+    hand is no round: it would move the other partner's.
     """
     held = Appointment.objects.filter(case=OuterRef("pk")).order_by()
     if rule.service_id is not None:
@@ -197,6 +192,7 @@ def standing(rule: FormRule, cases: CaseQuerySet, now: datetime) -> list[Standin
     coming = held.filter(state=Appointment.State.CONFIRMED, period__startswith__gt=now)
     given = (
         Assignment.objects.filter(intake__case=OuterRef("pk"), slug=rule.slug)
+        .exclude(origin=Assignment.Origin.HAND)
         .exclude(state=Assignment.State.WITHDRAWN)
         .order_by()
     )
@@ -221,6 +217,17 @@ def standing(rule: FormRule, cases: CaseQuerySet, now: datetime) -> list[Standin
         )
         for pk, had_, ended, starts, given_at, over in rows
     ]
+
+
+def open_by_hand(case_id: UUID, slug: str, now: datetime) -> set[UUID]:
+    """Who of a case has this open because a member gave it to them; one statement."""
+    rows = Assignment.objects.open().filter(
+        Q(expires_at__isnull=True) | Q(expires_at__gt=now),
+        intake__case=case_id,
+        slug=slug,
+        origin=Assignment.Origin.HAND,
+    )
+    return set(rows.values_list("intake__person", flat=True))
 
 
 def _one(

@@ -49,3 +49,8 @@ def counselor(slug: str) -> Counselor | None:
 def openings(row: Counselor) -> list[WorkingHours]:
     """A counselor's weekly hours in the order of the week."""
     return sorted(row.hours.all(), key=lambda one: (one.weekday, one.start))
+
+
+def active() -> list[Service]:
+    """Those that are offered, also to nobody but the desk, in their order; one statement."""
+    return list(Service.objects.filter(active=True).order_by("position", "slug"))

@@ -2,9 +2,11 @@
 
 from django import template
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from clients.rules.actors import Actor
 from clients.rules.permissions import Right, can
+from practice.models import FormRule
 from practice.queries import diary
 from practice.queries.diary import Happened
 
@@ -21,6 +23,12 @@ def books(actor: Actor | str) -> bool:
 def answers_requests(actor: Actor | str) -> bool:
     """Whether a member answers what clients ask about their record."""
     return isinstance(actor, Actor) and can(actor, Right.ANSWER_REQUESTS)
+
+
+@register.filter
+def manages_practice(actor: Actor | str) -> bool:
+    """Whether a member says what the practice offers, and asks of those who come."""
+    return isinstance(actor, Actor) and can(actor, Right.MANAGE_PRACTICE)
 
 
 @register.filter
@@ -72,11 +80,34 @@ def gate_step(gate: str) -> str:
 def form_words(state: str) -> str:
     """What became of a form that somebody was given."""
     return {
-        "open": _("open"),
+        "open": _("not sent yet"),
         "sent": _("sent"),
         "expired": _("not sent in time"),
         "withdrawn": _("withdrawn"),
     }.get(state, state)
+
+
+@register.filter
+def rule_words(rule: FormRule) -> str:
+    """When a form comes, to whom, and how long it may take: before the first session, each."""
+    weeks = rule.weeks or 0
+    when = {
+        FormRule.When.BEFORE_FIRST: _("before the first session"),
+        FormRule.When.EVERY_WEEKS: ngettext("every week", "every %(weeks)d weeks", weeks)
+        % {"weeks": weeks},
+        FormRule.When.EVERY_SECOND: _("before every second session"),
+    }[FormRule.When(rule.when)]
+    each = rule.who == FormRule.Who.EACH
+    hours = rule.due_hours_before
+    due = ngettext("due %(hours)d hour before", "due %(hours)d hours before", hours)
+    said = [
+        when,
+        _("each of them") if each else _("only the one who books"),
+        *([_("short form")] if rule.short else []),
+        *([] if rule.weeks else [due % {"hours": hours}]),
+        _("place %(number)d") % {"number": rule.position},
+    ]
+    return " · ".join(said)
 
 
 @register.filter
