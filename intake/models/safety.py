@@ -114,6 +114,6 @@ def safe_mode(case_path: str = "pk") -> Exists:
     return Exists(Flag.objects.open().filter(case=OuterRef(case_path)))
 
 
-def is_in_safe_mode(case: Case) -> bool:
+def is_in_safe_mode(case: Case | None) -> bool:
     """Whether the couple is not to be invited, seen or shown anything together for now."""
-    return Flag.objects.open().filter(case=case).exists()
+    return case is not None and Flag.objects.open().filter(case=case).exists()

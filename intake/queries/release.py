@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from clients.models import Case, CoupleMember, Person
 from clients.rules.actors import PROOF_SECOND, Actor
-from intake.models import Agreement, Release, Response
+from intake.models import Agreement, Flag, Release, Response
 from intake.models.safety import safe_mode
 from intake.queries.cycle import Round
 
@@ -69,7 +69,8 @@ def shown_to(actor: Actor) -> Together | None:
     """What this person may see together with their partner now, or None; three statements at most.
 
     None where nothing was released, it was taken back, a consent was, one of them has an open flag
-    or has left: all of these are alike to whoever asks.
+    or has left: all of these are alike to whoever asks. A release doesn't come back by itself: what
+    was agreed to, or flagged, after it takes a new one.
     """
     if actor.kind != "person" or actor.proof < PROOF_SECOND:
         return None
@@ -77,7 +78,7 @@ def shown_to(actor: Actor) -> Together | None:
     found = (
         Release.objects.standing()
         .filter(_both_are_there(actor), ~safe_mode("case"), case__couple__ended_at__isnull=True)
-        .filter(_agreed("first"), _agreed("second"))
+        .filter(_agreed("first"), _agreed("second"), ~Exists(_flagged_since()))
         .select_related(
             "case__couple__key",
             "first__assignment__instrument",
@@ -111,8 +112,13 @@ def _agreed(side: str) -> Exists:
             case=OuterRef("case"),
             person=OuterRef(f"{side}__assignment__intake__person"),
             kind=Agreement.Kind.SHARE,
+            given_at__lte=OuterRef("released_at"),
         )
     )
+
+
+def _flagged_since() -> QuerySet[Flag]:
+    return Flag.objects.filter(case=OuterRef("case"), raised_at__gt=OuterRef("released_at"))
 
 
 # --- a person's own word on sharing --------------------------------------------------------------

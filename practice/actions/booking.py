@@ -492,7 +492,7 @@ def book_by_hand(
         return _with_new_people(appointment, request, under, None, by, now)
     known = _request_of_known(_named(appointment), persons)
     key = _index_key(under, by, now)
-    held = len(persons) > 1 and _is_held(case)
+    held = len(persons) > 1 and is_in_safe_mode(case)
     # Only whoever may know of a flag meets it here: a gate that stays shut would tell the others.
     knows = by.kind == "system" or (case is not None and care.counsels(by, case))
     booked = _with_attendees(
@@ -1027,12 +1027,7 @@ def judge_gates(*, appointment: Appointment, by: Actor, now: datetime) -> None:
 
 
 def _stays_held(appointment: Appointment, attendance: Attendance) -> bool:
-    return attendance.gate == Attendance.Gate.PRIVATE_CHECK or _is_held(appointment.case)
-
-
-def _is_held(case: Case | None) -> bool:
-    """Whether a flag keeps the couple from being invited to anything."""
-    return case is not None and is_in_safe_mode(case)
+    return attendance.gate == Attendance.Gate.PRIVATE_CHECK or is_in_safe_mode(appointment.case)
 
 
 def _judged(

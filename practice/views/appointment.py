@@ -17,6 +17,7 @@ from clients import doors
 from clients.doors import MemberRequest
 from clients.queries import people
 from clients.rules.permissions import NotPermitted
+from intake.models.safety import is_in_safe_mode
 from intake.queries import giving
 from practice.actions import booking, reads
 from practice.forms import desk as forms
@@ -69,6 +70,7 @@ def _appointment_page(
         "consents": diary.consents(found),
         "history": diary.history(found),
         "may": may,
+        "flagged": may.ask and _is_shut(attendances) and is_in_safe_mode(found.case),
         "checks_in": may.ask and _waits_for_checks(attendances) and _checks_are_in(found),
         "glass": glass_of(request.actor, found.case_id, now),
         "takes_place": found.state in Appointment.TAKES_PLACE and found.ends_at > now,
@@ -78,6 +80,10 @@ def _appointment_page(
         "refusal": refusal,
     }
     return render(request, "duet/practice/desk_appointment.html", context, status=status)
+
+
+def _is_shut(attendances: list[Attendance]) -> bool:
+    return any(one.gate != Attendance.Gate.OPEN for one in attendances)
 
 
 def _waits_for_checks(attendances: list[Attendance]) -> bool:
