@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -146,6 +147,8 @@ def send(*, assignment: Assignment, signed_name: str = "", by: Actor, now: datet
     (Incomplete) what lacks an answer that it needs, a name where one is to be written, or
     everything; and as `begin`.
     """
+    # The case before the form, as whoever gives or takes back locks them.
+    _lock_case(assignment.intake.case_id)
     _lock(assignment, by, now)
     definition = assignment.instrument.parsed
     response = _begun(assignment, spoken(definition, assignment.intake.person.language), by, now)
@@ -189,7 +192,8 @@ def accept_policy(
 
     Refuses (NotTheirs).
     """
-    _is_their_own(intake, by)
+    _is_their_own(intake.person_id, by)
+    _lock_case(intake.case_id)
     return _agree(
         Agreement(
             case=intake.case,
@@ -222,8 +226,8 @@ def share(
 
     Refuses (NotTheirs) anybody but the person.
     """
-    if by.kind != "system" and by.id != person.pk:
-        raise NotTheirs
+    _is_their_own(person.pk, by)
+    _lock_case(case.pk)
     if not agreed:
         _take_back(case, person, by, now)
         return
@@ -245,23 +249,30 @@ def _take_back(case: Case, person: Person, by: Actor, now: datetime) -> None:
         case=case, person=person, kind=Agreement.Kind.SHARE
     )
     for row in standing:
-        row.withdrawn_at = now
+        row.withdrawn_at = _not_before(row, now)
         row.save(update_fields=["withdrawn_at"])
         _agreement_on_record("agreement.withdrawn", row, by, now)
 
 
+def _not_before(row: Agreement, now: datetime) -> datetime:
+    """`now`, or the moment of what was agreed to while this one waited for the lock."""
+    return max(now, row.given_at)
+
+
 def _agree(row: Agreement, by: Actor, now: datetime) -> Agreement:
-    """Keep an agreement; one to other words takes its place, to the same words it stands."""
+    """Keep an agreement; one to other words takes its place, to the same words it stands.
+
+    Under the case's lock: a first one has no row that could be waited for.
+    """
     standing = (
         Agreement.objects.standing()
-        .select_for_update()
         .filter(case=row.case, person=row.person, kind=row.kind, slug=row.slug)
         .first()
     )
     if standing and (standing.version, standing.language) == (row.version, row.language):
         return standing
     if standing:
-        standing.withdrawn_at = now
+        standing.withdrawn_at = _not_before(standing, now)
         standing.save(update_fields=["withdrawn_at"])
     row.save(force_insert=True)
     _agreement_on_record("agreement.given", row, by, now)
@@ -324,14 +335,19 @@ def _agreement_on_record(verb: str, row: Agreement, by: Actor, now: datetime) ->
 # --- steps ---------------------------------------------------------------------------------------
 
 
-def _is_their_own(intake: Intake, by: Actor) -> None:
-    if by.kind != "system" and (by.kind != "person" or by.id != intake.person_id):
+def _is_their_own(person_id: UUID, by: Actor) -> None:
+    if by.kind != "system" and (by.kind != "person" or by.id != person_id):
         raise NotTheirs
+
+
+def _lock_case(case_id: UUID) -> None:
+    """Nobody else agrees to anything for this case until the transaction ends."""
+    list(Case.objects.select_for_update(no_key=True).filter(pk=case_id).values_list("pk"))
 
 
 def _lock(assignment: Assignment, by: Actor, now: datetime) -> None:
     """Nobody else writes to this form until the transaction ends."""
-    _is_their_own(assignment.intake, by)
+    _is_their_own(assignment.intake.person_id, by)
     locked = Assignment.objects.select_for_update(no_key=True).get(pk=assignment.pk)
     if not taking.is_open(locked, now):
         raise Closed

@@ -110,6 +110,11 @@ def is_open(assignment: Assignment, now: datetime) -> bool:
     return assignment.state == Assignment.State.OPEN and not expired
 
 
+def was_sent(assignment: Assignment) -> bool:
+    """Whether it is sent by now; one statement."""
+    return Assignment.objects.filter(pk=assignment.pk, state=Assignment.State.SENT).exists()
+
+
 def response_of(assignment: Assignment) -> Response | None:
     """What was answered so far, if anything; no statement where it came with the assignment."""
     found: Response | None = getattr(assignment, "response", None)

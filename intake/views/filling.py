@@ -22,6 +22,11 @@ from intake.views.frame import Form, Own
 
 _read_or_send = require_http_methods(["GET", "HEAD", "POST"])
 
+# What another device, or the practice, did between the look at a form and its lock.
+_NOT_NOW = (answering.Closed, answering.CheckFirst, answering.PolicyFirst)
+_CLOSED = {"saved": False, "closed": True}
+_HIDDEN = {"saved": False, "hidden": True}
+
 
 @doors.visitor
 @doors.about("response")
@@ -74,10 +79,10 @@ def save(request: HttpRequest, own: Own, pk: UUID, number: int) -> HttpResponse:
     """
     form = frame.form(own, pk)
     if frame.first(request, form):
-        return JsonResponse({"saved": False, "closed": True}, status=409)
+        return JsonResponse(_CLOSED, status=409)
     found = _page(request, form, number)
     if found is None:
-        return JsonResponse({"saved": False, "hidden": True}, status=422)
+        return JsonResponse(_HIDDEN, status=422)
     try:
         data = _fields(request)
     except strict_json.Refused as refused:
@@ -86,7 +91,12 @@ def save(request: HttpRequest, own: Own, pk: UUID, number: int) -> HttpResponse:
     page_form.is_valid()
     if page_form.is_foreign:
         return JsonResponse({"saved": False, "errors": page_form.errors}, status=400)
-    saved = _keep(request, form, found, page_form, seen=False)
+    try:
+        saved = _keep(request, form, found, page_form, seen=False)
+    except _NOT_NOW:
+        return JsonResponse(_CLOSED, status=409)
+    except answering.Refused:
+        return JsonResponse(_HIDDEN, status=422)
     told: dict[str, Any] = {
         "saved": not (saved.conflicts or saved.stopped or page_form.errors),
         "revision": saved.revision,
@@ -125,13 +135,13 @@ def _told(value: object) -> str:
 def resume_at(request: HttpRequest, form: Form) -> HttpResponse:
     """A page that asks nothing now: to where there is something. What was sent to it is refused."""
     if request.method == "POST":
-        return render(
-            request,
-            "duet/intake/not_asked.html",
-            frame.context(form.own, pk=form.assignment.pk),
-            status=422,
-        )
+        return _not_asked(request, form)
     return _to(form, frame.alone_first(request, form) or pages.first_open(form.pages, form.answers))
+
+
+def _not_asked(request: HttpRequest, form: Form) -> HttpResponse:
+    context = frame.context(form.own, pk=form.assignment.pk)
+    return render(request, "duet/intake/not_asked.html", context, status=422)
 
 
 def _page(request: HttpRequest, form: Form, number: int) -> Page | None:
@@ -158,6 +168,13 @@ def _closed(request: HttpRequest, form: Form) -> HttpResponse:
     """Sent to a form that takes nothing more."""
     context = frame.context(form.own, title=form.title)
     return render(request, "duet/intake/closed.html", context, status=409)
+
+
+def _too_late(request: HttpRequest, form: Form) -> HttpResponse:
+    """Send was pressed on what takes nothing more: a second tap leads to the thanks, too."""
+    if taking.was_sent(form.assignment):
+        return redirect("intake:sent", form.assignment.pk)
+    return _closed(request, form)
 
 
 def _keep(
@@ -190,7 +207,12 @@ def _go_on(request: HttpRequest, form: Form, page: Page) -> HttpResponse:
     page_form.ask_which()
     if not back:
         page_form.require(words.wrong("required", None))
-    saved = _keep(request, form, page, page_form, seen=not back)
+    try:
+        saved = _keep(request, form, page, page_form, seen=not back)
+    except _NOT_NOW:
+        return _closed(request, form)
+    except answering.Refused:
+        return _not_asked(request, form)
     if saved.stopped:
         return redirect("intake:later")
     form = frame.form(form.own, form.assignment.pk)
@@ -303,7 +325,7 @@ def review(request: HttpRequest, own: Own, pk: UUID) -> HttpResponse:
     """All that was answered, what is still missing, the name beneath it, and the button."""
     form = frame.form(own, pk)
     if elsewhere := frame.first(request, form):
-        return _closed(request, form) if request.method == "POST" else elsewhere
+        return _too_late(request, form) if request.method == "POST" else elsewhere
     if stopper := frame.alone_first(request, form):
         return _to(form, stopper)
     if request.method == "POST":
@@ -333,7 +355,11 @@ def _send(request: HttpRequest, form: Form) -> HttpResponse:
             now=form.own.now,
         )
     except answering.Incomplete as refused:
+        # Of what another device took away meanwhile, too.
+        form = frame.form(form.own, form.assignment.pk)
         return _look(request, form, signature, status=422, empty=refused.empty, asked=True)
+    except _NOT_NOW:
+        return _too_late(request, form)
     return redirect("intake:sent", form.assignment.pk)
 
 

@@ -2,11 +2,15 @@
 
 import hashlib
 import json
+import threading
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 
 from clients.models import AuditEntry, Case, Person
 from clients.queries import people
@@ -18,6 +22,7 @@ from intake.queries import taking
 from tests import factories as make
 from tests.factories import MOOD, NOW
 from tests.intake import filling
+from tests.races.test_one_slot import together
 
 pytestmark = pytest.mark.django_db
 
@@ -330,8 +335,85 @@ def test_sharing_is_taken_back_by_the_person_alone(mine: Intake, case: Case, ana
     assert shares() == 1
     with pytest.raises(answering.NotTheirs):
         say(False, Actor.of_person(make.chris().pk))
+    # A member or a program whose id is the person's is still somebody else.
+    for other in (Actor.of_member(ana.pk, frozenset({"admin"})), replace(herself, kind="visitor")):
+        with pytest.raises(answering.NotTheirs):
+            say(False, other)
+    assert shares() == 1
     say(False, herself)
     assert shares() == 0
+
+
+def test_what_waited_for_the_lock_is_taken_back_no_earlier_than_it_was_given(
+    case: Case, ana: Person
+) -> None:
+    """Two at once: the one that came first by its clock may get the lock second."""
+    given = make.agreement(
+        case, ana, kind="share", slug="summary", given_at=NOW + timedelta(seconds=1)
+    )
+    answering.share(
+        case=case,
+        person=ana,
+        agreed=False,
+        version="1",
+        words="Show us both.",
+        language="en",
+        by=Actor.of_person(ana.pk),
+        now=NOW,
+    )
+    given.refresh_from_db()
+    assert given.withdrawn_at == given.given_at
+
+
+# --- two at once ---------------------------------------------------------------------------------
+
+
+def agree_in_threads(intake: Intake, which: str) -> Counter[str]:
+    """Four devices say the same at the same moment; what became of it."""
+
+    def act(_index: int) -> str:
+        said: dict[str, Any] = {
+            "words": "In these words.",
+            "language": "en",
+            "by": Actor.of_person(intake.person_id),
+            "now": NOW,
+        }
+        try:
+            if which == "policy":
+                answering.accept_policy(intake=intake, kind="limited", **said)
+            else:
+                case, person = intake.case, intake.person
+                answering.share(case=case, person=person, agreed=True, version="1", **said)
+        except IntegrityError:
+            return "failed"
+        return "agreed"
+
+    return together(4, act)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("which", ["policy", "share"])
+def test_whoever_agrees_twice_at_once_has_agreed_once(case: Case, ana: Person, which: str) -> None:
+    assert agree_in_threads(make.intake(case, ana), which) == {"agreed": 4}
+    assert Agreement.objects.count() == 1
+    assert AuditEntry.objects.filter(verb="agreement.given").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("which", ["policy", "share"])
+def test_without_the_lock_all_but_one_fail(
+    case: Case, ana: Person, which: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: all have looked before one of them writes."""
+    everybody, write = threading.Barrier(4), Agreement.save
+
+    def late(row: Agreement, **more: Any) -> None:
+        everybody.wait(30)
+        write(row, **more)
+
+    monkeypatch.setattr(answering, "_lock_case", lambda case_id: None)
+    monkeypatch.setattr(Agreement, "save", late)
+    assert agree_in_threads(make.intake(case, ana), which) == {"agreed": 1, "failed": 3}
 
 
 # --- what comes first, and who --------------------------------------------------------------------
