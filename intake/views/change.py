@@ -19,7 +19,7 @@ from clients.doors import MemberRequest
 from intake.models.safety import is_in_safe_mode
 from intake.queries import change as queries
 from intake.queries.change import Form
-from intake.queries.cycle import SCORER, Voice, voices
+from intake.queries.cycle import SCORER, Voice, reads_both, voices
 from intake.rules import change as rules
 from intake.rules import chart, wording
 from intake.rules.change import Step
@@ -71,10 +71,12 @@ def change(request: MemberRequest, pk: UUID) -> HttpResponse:
         by=actor,
         now=now,
     )
-    held = is_in_safe_mode(case)
+    # What sees the two together is silent while a flag is open, and always for who isn't told of
+    # every flag: its silence would tell them.
+    apart = not reads_both(actor, case)
+    held = is_in_safe_mode(case) and not apart
     forms = queries.forms(actor, case)
-    # What sees the two together is silent while a flag is open.
-    shown = [one for one in forms if not (held and one.definition.scorer == SCORER)]
+    shown = [one for one in forms if not ((held or apart) and one.definition.scorer == SCORER)]
     moments = [row.response.sent_at for one in shown for row in one.sent if row.response.sent_at]
     along = chart.axis(moments) if moments else None
     told = [_shown(one, everybody, along) for one in shown] if along else []
@@ -85,6 +87,7 @@ def change(request: MemberRequest, pk: UUID) -> HttpResponse:
         # What has changed comes first.
         "forms": sorted(told, key=lambda one: not one.scores),
         "held": held and len(shown) < len(forms),
+        "apart": apart and len(shown) < len(forms),
     }
     return render(request, "duet/intake/change.html", context)
 

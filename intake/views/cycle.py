@@ -347,13 +347,19 @@ def _page(
 def _shown(
     request: MemberRequest, case: Case, shown: Round, rounds: Sequence[Round]
 ) -> dict[str, Any]:
-    """What there is to see of a round; the two apart while a flag is open."""
+    """What there is to see of a round; the two apart while a flag is open.
+
+    Who isn't told of every flag sees them apart at any time: else the day on which the map is gone
+    would tell them.
+    """
+    reads = queries.reads_both(request.actor, case)
     held = is_in_safe_mode(case)
-    if held or not shown.same_version:
+    if held or not reads or not shown.same_version:
         flags = Flag.objects.visible_to(request.actor).open().filter(case=case.pk)
+        told = held and flags.exists()
         return {
-            "held": held,
-            "flag_known": held and flags.exists(),
+            "held": told,
+            "apart": not reads,
             "accounts": accounts(shown),
         }
     found = seen(shown)

@@ -9,10 +9,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from clients.models import AuditEntry, Case, CoupleMember, DataKey, Person
+from intake.models import Flag
 from intake.rules.answers import Answered
 from practice.models import Counselor, Practice
 from tests import factories as make
 from tests.intake import cycle_cast as cast
+from tests.practice.views import portal_walk
 from tests.practice.views.test_desk import signed_in
 from tests.practice.views.walk import relate, text
 
@@ -176,17 +178,28 @@ def test_an_open_flag_silences_it(desk: Client, case: Case, ana: Person, ben: Pe
     assert "Ana reaches" in page(desk, case)
 
 
-def test_a_supervisor_is_not_told_of_a_flag_that_was_not_escalated(
-    case: Case, ana: Person, ben: Person
+@pytest.mark.parametrize("name", ["cycle", "change"])
+def test_for_a_supervisor_a_flag_that_was_not_escalated_changes_not_a_byte(
+    desk: Client, case: Case, ana: Person, ben: Person, name: str
 ) -> None:
-    cast.round_of(case, ana, ben)
+    for number in (1, 2):
+        cast.round_of(case, ana, ben, number=number, day=number)
+    cast.agree(case, ana, ben)
     uma = make.supervisor()
     relate(case, uma, "supervisor")
-    make.flag(case, ben)
-    told = page(signed_in(uma), case)
-    assert "The couple view is held" in told
-    assert "flag" not in told
-    assert "Ana reaches" not in told
+    client, address = signed_in(uma), f"/desk/cases/{case.pk}/{name}/"
+    before = portal_walk.same(client.get(address))
+    own = portal_walk.same(desk.get(address))
+    flag = make.flag(case, ben)
+    assert portal_walk.same(client.get(address)) == before
+    told = before.decode()
+    for word in ("flag", "held", "Ana reaches", "pursue"):
+        assert word not in told
+    # The controls: the counselor's page tells, and the supervisor's once it has come to them.
+    assert portal_walk.same(desk.get(address)) != own
+    if name == "cycle":
+        Flag.objects.filter(pk=flag.pk).update(escalated_at=make.NOW)
+        assert "There is an open flag" in text(client.get(address))
 
 
 def test_rounds_are_compared_and_the_last_comes_first(
