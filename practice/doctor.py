@@ -6,8 +6,11 @@ from django.core.checks import CheckMessage, Warning  # noqa: A004
 from django.db import DatabaseError
 from django.utils import timezone
 
+from intake.models import Instrument
 from intake.queries import crisis
-from practice.models import Practice
+from practice.models import FormRule, Practice
+
+_TAKE_IN = "Run `manage.py instrument import --shipped`"
 
 
 def crisis_lines_hold() -> Iterator[CheckMessage]:
@@ -33,4 +36,30 @@ def crisis_lines_hold() -> Iterator[CheckMessage]:
         )
 
 
-CHECKS = [crisis_lines_hold]
+def forms_come() -> Iterator[CheckMessage]:
+    """Without a rule whoever books is asked nothing; a rule gives what is published, or nothing."""
+    try:
+        if not Practice.objects.exists():
+            return
+        slugs = FormRule.objects.filter(active=True).order_by("slug").values_list("slug", flat=True)
+        named = list(slugs.distinct())
+        published = set(Instrument.objects.published().values_list("slug", flat=True))
+    except DatabaseError:
+        return  # the site's own checks say so
+    if not named:
+        yield Warning(
+            "No form comes before a first session: no rule says which.",
+            hint=f"{_TAKE_IN}, then say at /desk/settings/forms/ which form comes when.",
+            id="forms.none",
+        )
+    for slug in named:
+        if slug not in published:
+            yield Warning(
+                f"Nobody is given the form '{slug}' that a rule names: no version is published.",
+                hint=f"{_TAKE_IN}, or `manage.py instrument import FILE --publish`"
+                " for one of your own; or switch the rule off at /desk/settings/forms/.",
+                id="forms.unpublished",
+            )
+
+
+CHECKS = [crisis_lines_hold, forms_come]
