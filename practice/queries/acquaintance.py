@@ -23,6 +23,8 @@ Kind = Literal["same_couple", "partner", "ex_partner", "alone"]
 _MOST: Final = 20
 # The surest first.
 _SIGNS: Final[tuple[Sign, ...]] = ("self", "email", "phone", "name")
+# By the kind of a fingerprint, which says what two have in common.
+_BY_KIND: Final[dict[str, Sign]] = {"email": "email", "phone": "phone", "name": "name"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def _alike(actor: Actor, persons: Sequence[Person]) -> dict[UUID, dict[UUID, Sig
         person__in=Person.objects.visible_to(actor).values("pk"),
     ).exclude(person__in=list(found))
     for kind, digest, other in rows.values_list("kind", "digest", "person")[:200]:
-        sign = _SIGNS[_SIGNS.index(kind)]
+        sign = _BY_KIND[kind]
         for person_id in wanted.get((kind, bytes(digest)), []):
             before = found[person_id].get(other, sign)
             found[person_id][other] = min(before, sign, key=_SIGNS.index)

@@ -20,17 +20,6 @@ def came_in_words(row: Waiting) -> str:
 
 
 @register.filter
-def form_words(state: str) -> str:
-    """How a form stands."""
-    return {
-        "open": _("not sent yet"),
-        "sent": _("sent"),
-        "expired": _("expired"),
-        "withdrawn": _("withdrawn"),
-    }.get(state, state)
-
-
-@register.filter
 def decision_words(decision: str) -> str:
     """What was decided."""
     return {
