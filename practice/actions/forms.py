@@ -18,7 +18,8 @@ from clients.queries import people as find
 from clients.rules import crowding
 from clients.rules.actors import Actor
 from intake.actions import giving
-from intake.models import Assignment, CasePolicy, Intake
+from intake.actions import reviewing as review
+from intake.models import Assignment, CasePolicy, Intake, Review
 from intake.queries import giving as given
 from intake.queries import reviewing
 from intake.rules import rhythm
@@ -158,6 +159,7 @@ def give_first(*, appointment: Appointment, by: Actor, now: datetime) -> None:
     ]
     has = given.given_slugs(case_id, [one.person_id for one in attendances])
     present = {one.pk for one in find.persons_of(case)}
+    was_given = False
     for rule in rules:
         asked = rhythm.before_first(
             starts_at=appointment.starts_at, hours_before=rule.due_hours_before, now=now
@@ -170,8 +172,17 @@ def give_first(*, appointment: Appointment, by: Actor, now: datetime) -> None:
             and rule.slug not in has[one.person_id]
         ]
         if persons:
-            _give(case, persons, rule, Assignment.Origin.SERVICE, asked, now)
+            was_given |= _give(case, persons, rule, Assignment.Origin.SERVICE, asked, now)
     _replan_case(case_id, "given", by, now)
+    if was_given and case.state == Case.State.ENQUIRY:
+        _await_decision(case, appointment.starts_at, by, now)
+
+
+def _await_decision(case: Case, starts_at: datetime, by: Actor, now: datetime) -> None:
+    """Put an enquiry that is known, and asked anew, into the queue, unless it waits there."""
+    if not Review.objects.open().filter(case=case.pk).exists():
+        within = offers.the_practice().review_within_hours
+        review.open_review(case=case, due_at=starts_at, within_hours=within, by=by, now=now)
 
 
 def _give(

@@ -290,6 +290,26 @@ def test_who_is_booked_again_before_any_session_is_asked_again(ruled: Service) -
     assert ("intake", 2, "planned") in cast.letters("Ana")
 
 
+def test_an_enquiry_that_is_booked_again_waits_for_a_decision_again(ruled: Service) -> None:
+    cast.book(ruled, partner=None)
+    case = Case.objects.get()
+    Review.objects.update(decision="waitlisted", decided_at=NOW, decided_by=make.reviewer())
+    iris = Counselor.objects.get()
+    Assignment.objects.filter(slug=MOOD).update(state="withdrawn", closed_at=NOW)
+
+    def again(day: int) -> Review:
+        booking.book_by_hand(
+            service=ruled, counselor=iris, start=make.at(day, "10:00"), request=None, case=case,
+            beside=None, by=iris.member.as_actor(), now=NOW,
+        )  # fmt: skip
+        return Review.objects.open().get()
+
+    review = again(11)
+    assert (review.case, review.due_at) == (case, make.at(11, "10:00"))
+    # What waits already is left as it is.
+    assert again(14).due_at == make.at(11, "10:00")
+
+
 def test_a_known_case_without_rules_costs_nothing_more(talk: Service) -> None:
     booked = cast.book(talk, None)
     with CaptureQueriesContext(connection) as caught:
@@ -304,8 +324,8 @@ def test_a_known_case_without_rules_costs_nothing_more(talk: Service) -> None:
             now=NOW,
         )
     asked = [one["sql"] for one in caught if "duet_intake" in one["sql"]]
-    # The terms, which name the rules; whether a flag holds the couple; what is written.
-    assert len(asked) == 2, asked
+    # The terms, which name the rules; whoever comes alone is held by no flag.
+    assert len(asked) == 1, asked
 
 
 def test_a_no_and_a_new_address_reach_what_is_planned(ruled: Service) -> None:
