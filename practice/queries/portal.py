@@ -15,7 +15,7 @@ from clients.queries import audit, care
 from clients.rules import actors
 from clients.rules.actors import Actor
 from clients.rules.envelope import KeyRefused, Unreadable
-from intake.models import Assignment, Instrument, Intake, Response
+from intake.models import Agreement, Assignment, Instrument, Intake, Response
 from intake.queries import responses
 from intake.rules import printed, wording
 from practice.models import Answer, Attendance, ConsentGiven
@@ -137,10 +137,38 @@ def _title(instrument: Instrument, language: str) -> str:
     return wording.text(definition, key, language)
 
 
-def consents(person_id: UUID) -> list[ConsentGiven]:
-    """What a person agreed to: text, version and moment; one statement."""
-    found = ConsentGiven.objects.filter(attendance__person=person_id).select_related("consent")
-    return list(found.order_by("-given_at", "consent__slug")[:_SHOWN])
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """A text that a person agreed to, in the words that they read; and when they took it back."""
+
+    text: str
+    version: str
+    given_at: datetime
+    withdrawn_at: datetime | None = None
+
+
+def consents(person_id: UUID) -> list[Agreed]:
+    """What a person agreed to when booking and in forms, the newest first; two statements.
+
+    What was signed within a private check isn't among it: see `written`.
+    """
+    booked = ConsentGiven.objects.filter(attendance__person=person_id).select_related("consent")
+    signed = (
+        Agreement.objects.visible_to(Actor.of_person(person_id))
+        .exclude(response__guarded=True)
+        .only("text", "version", "given_at", "withdrawn_at")
+    )
+    found = [
+        *(
+            Agreed(one.consent.text, str(one.consent.version), one.given_at)
+            for one in booked.order_by("-given_at", "consent__slug")[:_SHOWN]
+        ),
+        *(
+            Agreed(one.text, one.version, one.given_at, one.withdrawn_at)
+            for one in signed.order_by("-given_at", "kind", "slug", "pk")[:_SHOWN]
+        ),
+    ]
+    return sorted(found, key=lambda one: one.given_at, reverse=True)
 
 
 def answers(actor: Actor) -> list[Answer]:

@@ -1,9 +1,11 @@
 """Forms on somebody's own page: what waits for them, and what they sent, with a second proof."""
 
+from datetime import timedelta
+
 import pytest
 
 from clients.models import Person
-from intake.models import Assignment, Response
+from intake.models import Agreement, Assignment, Response
 from practice.models import Service
 from tests import factories as make
 from tests.practice import forms_cast as cast
@@ -75,3 +77,28 @@ def test_what_cant_be_opened_says_so_and_takes_no_page_down(both: tuple[Person, 
     page = portal_walk.prove(both[0]).get("/portal/answers/")
     assert page.status_code == 200
     assert "read (reported)" in walk.text(page)
+
+
+def test_what_was_agreed_to_in_forms_stands_in_the_words_that_were_read(
+    both: tuple[Person, Person],
+) -> None:
+    ana, ben = both
+    case = cast.link("Ana").case
+    make.agreement(case, ana, kind=Agreement.Kind.POLICY, slug="limited", text="How we keep it.")
+    make.agreement(case, ana, kind=Agreement.Kind.CONSENT, slug="fees", text="Ana pays by the end.")
+    taken_back = make.NOW + timedelta(days=2)
+    make.agreement(case, ana, text="We look at it as two.", version="7", withdrawn_at=taken_back)
+    make.agreement(case, ben, text="What Ben agreed to.")
+    page = walk.text(portal_walk.sign_in(ana).get("/portal/consents/"))
+    for words in ("How we keep it.", "Ana pays by the end.", "We look at it as two.", "Version 7"):
+        assert words in page
+    assert page.count("You took this back on") == 1
+    assert "Ben" not in page
+
+
+def test_what_was_signed_within_a_private_check_is_not_shown(both: tuple[Person, Person]) -> None:
+    _send("Ana")
+    guarded = Response.objects.get(assignment__intake=cast.link("Ana"), guarded=True)
+    make.agreement(cast.link("Ana").case, both[0], text="Of the check alone.", response=guarded)
+    page = walk.text(portal_walk.sign_in(both[0]).get("/portal/consents/"))
+    assert "Of the check alone." not in page
