@@ -3,6 +3,7 @@
 Locks are taken in one order everywhere: appointments, case, links, forms, messages.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +29,8 @@ from practice.models import Appointment, Attendance, FormRule
 from practice.queries import forms, offers
 from practice.queries.terms import Terms
 from practice.rules import gate, nudges, reminders
+
+logger = logging.getLogger(__name__)
 
 _EMAIL: Final = SafeContact.Channel.EMAIL
 _BATCH: Final = 200
@@ -331,9 +334,10 @@ def _end(intakes: Iterable[Intake], reason: str, by: Actor, now: datetime) -> No
 def give_rounds(*, by: Actor, now: datetime) -> int:
     """Give what is asked again and again, where its time has come; returns to how many cases.
 
-    Each case by itself, and looked at again under its lock: two at once give once, and whoever is
-    stopped on the way has given a whole round or nothing. Neither answers nor flags change when:
-    the other partner would notice.
+    As many as one batch; those where there is nobody to ask, and those that fail, take no place in
+    it. Each case by itself, and looked at again under its lock: two at once give once, and whoever
+    is stopped on the way has given a whole round or nothing. Neither answers nor flags change
+    when: the other partner would notice.
     """
     rules = forms.on_rhythm()
     due: dict[UUID, None] = {}
@@ -341,7 +345,16 @@ def give_rounds(*, by: Actor, now: datetime) -> int:
         for one in forms.standing(rule, Case.objects.all(), now):
             if _asked(rule, one, now) is not None:
                 due[one.case_id] = None
-    return sum(_give_round(case_id, rules, by, now) for case_id in list(due)[:_BATCH])
+    given_to = 0
+    for case_id in due:
+        if given_to == _BATCH:
+            break
+        try:
+            given_to += _give_round(case_id, rules, by, now)
+        except Exception as error:
+            # No words of the error: they may hold somebody's.
+            logger.error("Case %s can't be asked: %s", case_id, type(error).__name__)
+    return given_to
 
 
 @transaction.atomic
@@ -358,8 +371,13 @@ def _give_round(case_id: UUID, rules: Sequence[FormRule], by: Actor, now: dateti
         for one in forms.standing(rule, found, now):
             when = _asked(rule, one, now)
             everybody = rule.who == FormRule.Who.EACH
-            persons = [each for each in present if everybody or each.pk in booked]
-            if when is not None and persons:
+            if when is None:
+                continue
+            has = forms.open_by_hand(case_id, rule.slug, now)
+            persons = [
+                each for each in present if (everybody or each.pk in booked) and each.pk not in has
+            ]
+            if persons:
                 was_given |= _give(case, persons, rule, Assignment.Origin.RHYTHM, when, now)
     if was_given:
         _replan_case(case_id, "given", by, now)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -11,7 +12,7 @@ from clients.models import Case, Person
 from intake.actions import giving
 from intake.models import Assignment
 from practice.actions import contacts, forms
-from practice.models import Appointment, Counselor, FormRule, Service
+from practice.models import Appointment, Attendance, Counselor, FormRule, Service
 from practice.queries import forms as asked
 from tests import factories as make
 from tests.factories import NOW, SYSTEM
