@@ -178,6 +178,88 @@ def test_what_isnt_published_any_more_is_left_out(case: Case) -> None:
     assert _numbers("Ana") == [1]
 
 
+# --- by hand meanwhile ---------------------------------------------------------------------------
+
+
+def _hand(case: Case, *names: str) -> None:
+    persons = [one for one in Person.objects.select_related("key") if one.name.startswith(names)]
+    forms.give_by_hand(
+        case=case, persons=persons, slugs=[MOOD], due_at=None, expires_at=None, by=SYSTEM, now=NOW
+    )
+
+
+def test_what_one_was_given_by_hand_does_not_move_the_others_round(case: Case) -> None:
+    _rule()
+    _hand(case, "Ana")
+    assert _give() == 1
+    assert _numbers("Ben") == [1]
+
+
+def test_what_was_given_by_hand_is_not_ended_by_a_round(case: Case) -> None:
+    _rule()
+    _give()
+    Assignment.objects.update(state="sent", closed_at=NOW)
+    _hand(case, "Ana")
+    assert _give(NOW + 4 * WEEK) == 1
+    assert cast.forms("Ana") == [(MOOD, "sent"), (MOOD, "open")]
+    assert cast.forms("Ben") == [(MOOD, "sent"), (MOOD, "open")]
+    assert Assignment.objects.filter(origin="hand", state="open").count() == 1
+
+
+# --- one case and the others ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def two(case: Case, iris: Counselor, talk: Service) -> list[Case]:
+    """Two cases that are due, in the order in which they are looked at."""
+    make.appointment(iris, talk, make.chris(), start=make.at(-2), state="done")
+    Case.objects.update(state="active")
+    _rule()
+    return list(Case.objects.order_by("pk"))
+
+
+def test_a_case_with_nobody_to_ask_keeps_no_other_waiting(
+    two: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "_BATCH", 1)
+    Attendance.objects.filter(appointment__case=two[0]).update(
+        gate="said_unsafe", gate_opened_at=None
+    )
+    assert _give() == 1
+    assert set(Assignment.objects.values_list("intake__case", flat=True)) == {two[1].pk}
+
+
+def test_a_case_that_fails_keeps_no_other_waiting(
+    two: list[Case], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = giving.give_round
+
+    def fails(**given: Any) -> object:
+        if given["case"].pk == two[0].pk:
+            raise ValueError("Ana's own words")
+        return real(**given)
+
+    monkeypatch.setattr(giving, "give_round", fails)
+    assert _give() == 1
+    assert set(Assignment.objects.values_list("intake__case", flat=True)) == {two[1].pk}
+    assert f"Case {two[0].pk} can't be asked: ValueError" in caplog.text
+    assert "Ana" not in caplog.text
+
+
+def test_of_what_isnt_published_no_case_is_looked_at(
+    two: list[Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    FormRule.objects.update(slug="unknown")
+    looked: list[object] = []
+
+    def look(*given: object) -> bool:
+        looked.append(given)
+        return False
+
+    monkeypatch.setattr(forms, "_give_round", look)
+    assert (_give(), looked) == (0, [])
+
+
 # --- killed, doubled ------------------------------------------------------------------------------
 
 
