@@ -25,6 +25,17 @@ def sent(
     return found.select_related("assignment__intake__person__key")
 
 
+def one(actor: Actor, pk: UUID) -> Response | None:
+    """One that the actor may read, with its form and person; a guarded one for clinicians alone."""
+    return sent(actor).select_related("assignment__instrument").filter(pk=pk).first()
+
+
+def readable(actor: Actor, case: Case) -> dict[UUID, UUID]:
+    """Of what was given in a case, which answers the actor may read; one statement, no words."""
+    found = Response.objects.visible_to(actor).sent().filter(assignment__intake__case=case.pk)
+    return dict(found.order_by().values_list("assignment", "pk"))
+
+
 def unguarded(found: "QuerySet[Response]") -> "QuerySet[Response]":
     """Without private checks: those are read one by one, and leave in no list or file."""
     return found.filter(guarded=False)

@@ -9,6 +9,7 @@ from uuid import UUID
 from clients.actions import audit
 from clients.models import Case, Person
 from clients.rules.actors import Actor
+from intake.actions import reads as forms
 from intake.models import Flag, Response, Review
 from practice.models import Answer, Appointment, Attendance
 
@@ -150,3 +151,8 @@ def on_flag(*, flag: Flag, with_answers: bool, by: Actor, now: datetime) -> None
         by=by,
         now=now,
     )
+
+
+def on_response(*, response: Response, by: Actor, now: datetime) -> None:
+    """The page of one form was shown, as programs are shown it. One statement."""
+    forms.one_response(response=response, by=by, now=now)

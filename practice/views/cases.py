@@ -17,7 +17,7 @@ from clients.models import Case
 from clients.queries import care
 from clients.rules.actors import COUNSELOR, SUPERVISOR, Actor
 from clients.rules.permissions import Right, can, can_restrict, can_see_contact
-from intake.queries import reviewing, safety
+from intake.queries import responses, reviewing, safety
 from practice.actions import reads
 from practice.forms.cases import Search
 from practice.queries import caseload, diary, forms
@@ -168,6 +168,7 @@ def _case_page(request: MemberRequest, found: Case, now: datetime) -> HttpRespon
         "more_past": sessions.more_past,
         "team": care.team(found),
         "given": forms.given_to(actor, found, voices),
+        "readable": responses.readable(actor, found),
         "may_give": forms.may_give(actor, found),
         "book_url": f"{reverse('practice:desk-book')}?{urlencode({'case': str(found.pk)})}",
         "zone": zone,

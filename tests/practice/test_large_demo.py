@@ -21,10 +21,10 @@ from django.utils import timezone
 
 from clients.actions import audit
 from clients.models import Case, DataRequest, Member, Person
+from clients.rules.access import token_hash
 from clients.rules.actors import Actor
-from intake.models import Flag, Review
+from intake.models import Flag, Response, Review
 from practice import urls
-from practice.actions import booking
 from practice.demo import loading
 from practice.models import Appointment, Attendance, Counselor, Service, TimeOff
 from practice.queries import diary, invariants, offers
@@ -74,14 +74,15 @@ STATEMENTS = {
     "desk-cases, own": 7,
     "desk-cases, found": 9,
     "desk-cases, others": 9,
-    "desk-case": 21,
-    "desk-case, own": 22,
+    "desk-case": 22,
+    "desk-case, own": 23,
     "desk-forms": 12,
     "desk-form-rules": 7,
     "desk-intake": 9,
     "desk-intake, own": 9,
     "desk-review": 20,
     "desk-flag": 9,
+    "desk-response": 9,
     "desk-glass": 6,
     "desk-care": 9,
     "desk-restrict": 8,
@@ -176,7 +177,7 @@ def pages() -> dict[str, Call]:
     _ask_about_records()
     visitor, owner, iris = Client(), signed_in("olive"), signed_in("iris")
     beside = signed_in("theo")
-    own = coming.get(token_hash=booking.token_hash(link))
+    own = coming.get(token_hash=token_hash(link))
     mine = _remembering(lambda session: visit.keep_own(session, own, NOON))
     looker = Member.objects.get(user__username="olive").as_actor()
     audit.record_reads(verb="person.read", persons=[(own.person_id, None)], by=looker, now=NOON)
@@ -199,6 +200,10 @@ def pages() -> dict[str, Call]:
     claimed = Review.objects.open().filter(claimed_by__user__username="rita")
     waits = claimed.filter(case__couple__isnull=False, case__flags__isnull=True)[0]
     flag = Flag.objects.filter(severity="urgent", case__counselor__user__username="iris")[0]
+    answered = Response.objects.sent().filter(
+        assignment__intake__case__counselor__user__username="iris",
+        assignment__intake__case__couple__isnull=False,
+    )[0]
     return {
         "home": get(visitor, "/"),
         "book": get(visitor, "/book/"),
@@ -254,6 +259,7 @@ def pages() -> dict[str, Call]:
         "desk-intake, own": get(iris, "/desk/intake/"),
         "desk-review": get(signed_in("rita"), f"/desk/intake/{waits.pk}/"),
         "desk-flag": get(iris, f"/desk/flags/{flag.pk}/"),
+        "desk-response": get(iris, f"/desk/responses/{answered.pk}/"),
         "api-services": get(visitor, "/api/v1/services/"),
         "api-counselors": get(visitor, "/api/v1/counselors/"),
         "api-slots": get(

@@ -83,7 +83,9 @@ def world(practice: Practice, iris: Counselor, talk: Service) -> World:
         )
     waits = make.review(couple.case)
     flag = make.flag(couple.case, ben)
-    rows = [couple, asked, over, late, relation, waits, flag, *words.values()]
+    given = make.assignment(make.intake(couple.case, ben), make.instrument())
+    said = make.response(given, {"words": "What Zqben wrote."}, audience="staff")
+    rows = [couple, asked, over, late, relation, waits, flag, said, *words.values()]
     ids = [str(row.pk) for row in rows]
     ids += [str(pk) for pk in Attendance.objects.values_list("pk", flat=True)]
     ids += [str(pk) for pk in Case.objects.values_list("pk", flat=True)]
@@ -200,6 +202,7 @@ def test_whoever_is_shown_is_on_record(world: World) -> None:
         "practice:desk-review",
         "practice:desk-review-decline",
         "practice:desk-flag",
+        "practice:desk-response",
     }
     assert set().union(*(one.words for one in found)) == set(world.words)
     # The API names nobody; but whose appointment it is can be known from its case.
