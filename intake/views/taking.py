@@ -51,6 +51,7 @@ def _start(request: HttpRequest, own: Own) -> HttpResponse:
         "minutes": sum(one.minutes for one in forms),
         "begun": any(one.begun for one in forms),
         "until": own.intake.ends_at,
+        "zone": own.intake.person.zone,
     }
     return render(request, "duet/intake/start.html", context)
 
@@ -92,6 +93,7 @@ def mine(request: HttpRequest, own: Own) -> HttpResponse:
         stuck=any(one["stuck"] for one in forms),
         told=told.shown_words if told else "",
         until=own.intake.ends_at,
+        zone=own.intake.person.zone,
     )
     return render(request, "duet/intake/mine.html", context)
 
@@ -150,4 +152,5 @@ def _go_on(own: Own) -> HttpResponse:
 @frame.own
 def later(request: HttpRequest, own: Own) -> HttpResponse:
     """Somebody isn't alone: nothing more is shown, and they can come back."""
-    return render(request, "duet/intake/later.html", {"until": own.intake.ends_at})
+    context = {"until": own.intake.ends_at, "zone": own.intake.person.zone}
+    return render(request, "duet/intake/later.html", context)

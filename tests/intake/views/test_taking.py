@@ -1,7 +1,8 @@
 """Filling in forms behind one's own link, on a phone, without JavaScript."""
 
 import json
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +15,7 @@ from clients.rules.actors import Actor
 from intake.actions import answering
 from intake.models import Agreement, Assignment, CasePolicy, Flag, Intake, Response
 from intake.queries import taking
+from intake.rules import pages
 from tests import factories as make
 from tests.intake import filling
 from tests.intake.test_answering import ALL_KINDS, WHOLE
@@ -114,6 +116,22 @@ def test_opening_the_link_changes_nothing_and_says_nothing(phone: Browser, mine:
     assert "23 minutes" in phone.text
     for told in ("Therapy", "Couple", "partner", "Ana", "Ben", "Iris"):
         assert told.lower() not in phone.page.lower()
+
+
+def test_until_when_the_link_works_is_said_on_the_persons_own_clock(
+    phone: Browser, mine: Intake
+) -> None:
+    """At 21:00 in New York it is the next day in UTC."""
+    ends = datetime(2027, 3, 10, 2, tzinfo=UTC)
+    Intake.objects.update(ends_at=ends)
+    phone.get(f"/i/{mine.token}/")
+    told = [phone.text]
+    opened(phone, mine)
+    told.append(phone.text)
+    phone.get("/i/later/")
+    told.append(phone.text)
+    for text in told:
+        assert "until Tuesday 9 March 2027, 21:00, New York time." in text
 
 
 def test_no_page_changes_anything_when_it_is_looked_at(phone: Browser, mine: Intake) -> None:
@@ -593,11 +611,111 @@ def test_nothing_of_what_was_sent_is_read_back_or_changed(
     pages.append(phone.page)
     assert phone.client.post(f"{path}1/", form).status_code == 409
     assert phone.client.post(f"{path}1/save/", form).json() == {"saved": False, "closed": True}
-    assert phone.client.post(f"{path}review/", {"own": str(mine.pk)}).status_code == 409
+    again = phone.client.post(f"{path}review/", {"own": str(mine.pk), "signed_name": "Else"})
+    assert (again.status_code, again["Location"]) == (302, f"{path}sent/")  # a second tap
     for page in pages:
         assert "Alder" not in page
         assert "Who?" not in page
     assert "Else" not in Response.objects.get(assignment=kinds).answers
+
+
+def sent_elsewhere(kinds: Assignment) -> None:
+    Assignment.objects.filter(pk=kinds.pk).update(state="sent", closed_at=make.NOW)
+
+
+def withdrawn(kinds: Assignment) -> None:
+    Assignment.objects.filter(pk=kinds.pk).update(state="withdrawn", closed_at=make.NOW)
+
+
+def asked_anew(kinds: Assignment) -> None:
+    Assignment.objects.filter(slug="private-check").update(state="open", closed_at=None)
+
+
+def other_policy(kinds: Assignment) -> None:
+    CasePolicy.objects.update(kind="no_secrets")
+
+
+MEANWHILE = [sent_elsewhere, withdrawn, asked_anew, other_policy]
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[], object]) -> None:
+    """It happens after the page has looked at the form, and before it has its lock."""
+    write = getattr(answering, name)
+
+    def late(**more: Any) -> Any:
+        act()
+        return write(**more)
+
+    monkeypatch.setattr(answering, name, late)
+
+
+@pytest.mark.parametrize("act", MEANWHILE)
+@pytest.mark.parametrize("way", ["1/", "1/save/", "review/"])
+def test_what_happens_between_the_look_and_the_lock_is_no_error(
+    phone: Browser,
+    mine: Intake,
+    kinds: Assignment,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Callable[[Assignment], None],
+    way: str,
+) -> None:
+    path = ready(phone, mine, kinds)
+    if act is other_policy:
+        # Then the words of today are no longer the ones that were accepted.
+        assert taking.has_accepted(mine)
+    meanwhile(monkeypatch, "send" if way == "review/" else "save", lambda: act(kinds))
+    data = {"own": str(mine.pk)}
+    more = {"signed_name": "Ana"} if way == "review/" else {"revision": "1", "q-who": "Else"}
+    answer = phone.client.post(path + way, data | more)
+    if way == "review/" and act is sent_elsewhere:
+        assert (answer.status_code, answer["Location"]) == (302, f"{path}sent/")
+    else:
+        assert answer.status_code == 409
+    if way == "1/save/":
+        assert answer.json() == {"saved": False, "closed": True}
+    assert taking.answers_of(Response.objects.get(assignment=kinds))["who"].value == "Ana"
+
+
+@pytest.mark.parametrize("way", ["4/", "4/save/"])
+def test_what_another_device_hid_meanwhile_is_refused(
+    phone: Browser,
+    mine: Intake,
+    kinds: Assignment,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+) -> None:
+    path = ready(phone, mine, kinds)
+    phone.get(f"{path}3/")
+    phone.next(more="yes")
+    write, by = answering.save, Actor.of_person(mine.person_id)
+
+    def hide() -> None:
+        given = filling.assignment(mine, "kinds")
+        write(assignment=given, values={"more": "no"}, revision=9, by=by, now=make.NOW)
+
+    meanwhile(monkeypatch, "save", hide)
+    data = {"own": str(mine.pk), "revision": "2", "q-what": "hidden by now"}
+    answer = phone.client.post(path + way, data)
+    assert answer.status_code == 422
+    assert "hidden by now" not in Response.objects.get(assignment=kinds).answers
+    if way == "4/save/":
+        assert answer.json() == {"saved": False, "hidden": True}
+
+
+def test_what_another_device_took_away_meanwhile_is_named_as_missing(
+    phone: Browser, mine: Intake, kinds: Assignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = ready(phone, mine, kinds)
+    by = Actor.of_person(mine.person_id)
+
+    def take_away() -> None:
+        given = filling.assignment(mine, "kinds")
+        answering.save(assignment=given, values={"who": ""}, revision=9, by=by, now=make.NOW)
+
+    meanwhile(monkeypatch, "send", take_away)
+    answer = phone.client.post(f"{path}review/", {"own": str(mine.pk), "signed_name": "Ana"})
+    assert answer.status_code == 422
+    assert f'href="{path}1/#id_q-who"' in answer.content.decode()
 
 
 def test_a_review_asks_for_nothing_that_was_answered_before_it_was_hidden(
@@ -616,26 +734,38 @@ def test_a_review_asks_for_nothing_that_was_answered_before_it_was_hidden(
 # --- help, and whose pages they are --------------------------------------------------------------
 
 
+def last_thought(phone: Browser, mine: Intake) -> str:
+    """The page with the question whose answer asks for help at once."""
+    alone(phone, mine, "phq-9")
+    given = filling.assignment(mine, "phq-9")
+    found = pages.pages(given.instrument.parsed, {}, short=False)
+    page = next(one for one in found if "phq9_9" in {item.id for item in one.questions})
+    path = f"/i/{given.pk}/{page.number}/"
+    phone.get(path)
+    return path
+
+
 def test_help_stands_before_what_comes_next(phone: Browser, mine: Intake) -> None:
-    into(phone, mine, "private-check")
-    phone.next(S1="yes")
-    phone.next(S2="yes")
-    assert phone.at.endswith("/2/help/")
+    path = last_thought(phone, mine)
+    said = {name: codes[1] for name, codes in phone.fields().choices.items()}
+    phone.send(said, go="next")
+    assert phone.at == f"{path}help/"
     assert "You don" in phone.text
     assert Flag.objects.filter(person=mine.person_id).exists()  # before anything is sent
-    phone.get(phone.at.replace("/help/", "/"))
+    phone.get(path)
     phone.send({"helped": "yes"}, go="next")  # a script has shown it already
-    assert phone.at.endswith("/3/")
+    assert not phone.at.endswith("/help/")
 
 
 def test_a_program_hears_at_once_that_help_is_to_be_shown(phone: Browser, mine: Intake) -> None:
-    into(phone, mine, "private-check")
-    phone.next(S1="yes")
-    for said, helps in (("no", False), ("yes", True), ("yes", True)):
+    path = last_thought(phone, mine)
+    for said, helps in ((0, False), (1, True), (1, True)):
         form = phone.fields()
-        answer = phone.client.post(f"{phone.at}save/", {**form.sent, "q-S2": said})
+        answer = phone.client.post(
+            f"{path}save/", {**form.sent, "q-phq9_9": form.choices["q-phq9_9"][said]}
+        )
         assert answer.json()["help"] is helps
-        phone.get(phone.at)
+        phone.get(path)
 
 
 def test_two_in_one_browser_never_act_on_the_other_ones_forms(
