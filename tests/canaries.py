@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 from fido2.cose import ES256
@@ -363,6 +364,7 @@ def _browsers(cast: Cast) -> None:
     visit.keep_own(session, cast.attendances["ana"], timezone.now())
     forms.keep_own(session, cast.intakes["ana"], timezone.now())
     session.save()
+    link.cookies[settings.SESSION_COOKIE_NAME] = session.session_key or ""
 
 
 def _portals(cast: Cast) -> None:

@@ -15,7 +15,7 @@ from django.db import transaction
 from clients.actions import audit
 from clients.models import Case, Person
 from clients.rules.actors import Actor
-from intake.actions import reviewing, safety
+from intake.actions import reach, reviewing, safety
 from intake.models import Agreement, Assignment, Intake, Response
 from intake.queries import taking
 from intake.rules import conditions, flags, given, pages, scoring, signing, wording
@@ -120,7 +120,10 @@ def save(
         if is_answered(stored.get(name)) and stored[name].revision > revision
     )
     if conflicts:
-        return Saved(response.revision, conflicts=conflicts)
+        # Nothing is kept, and yet what was just said may not wait: help is shown, a clinician told.
+        said = {**stored, **put}
+        safety.raise_flags(response=response, said=said, sent=False, by=by, now=now)
+        return Saved(response.revision, conflicts, _helps(assignment, said, put))
     if changed:
         response.revision += 1
         for name, answer in changed.items():
@@ -130,13 +133,16 @@ def save(
         response.save(update_fields=["answers", "revision", "saved_at"])
         _on_record("response.saved", response, by, now, {"answers": len(changed)})
         safety.raise_flags(response=response, sent=False, by=by, now=now)
-    raised = [
-        one
-        for one in flags.raised(definition, stored, sent=False, short=assignment.short)
-        if one.shows_help
-    ]
-    helps = tuple(dict.fromkeys(one.item for one in raised if one.item in put))
-    return Saved(response.revision, helps=helps)
+    return Saved(response.revision, helps=_helps(assignment, stored, put))
+
+
+def _helps(
+    assignment: Assignment, said: Mapping[str, Answered], put: Mapping[str, Answered]
+) -> tuple[str, ...]:
+    """Of what was just answered, that for which help is shown at once."""
+    definition = assignment.instrument.parsed
+    raised = flags.raised(definition, said, sent=False, short=assignment.short)
+    return tuple(dict.fromkeys(one.item for one in raised if one.shows_help and one.item in put))
 
 
 @transaction.atomic
@@ -177,6 +183,7 @@ def send(*, assignment: Assignment, signed_name: str = "", by: Actor, now: datet
     said = sum(1 for one in kept.values() if not one.non)
     _on_record("response.sent", response, by, now, {"answers": said, "not_said": len(kept) - said})
     safety.raise_flags(response=response, sent=True, by=by, now=now)
+    reach.heed(response=response, by=by, now=now)
     reviewing.came_in(case=assignment.intake.case, by=by, now=now)
     return response
 

@@ -16,6 +16,7 @@ from clients.rules.permissions import NotPermitted
 from intake.models import Flag, Response
 from intake.queries import safety
 from intake.rules import escalation, flags
+from intake.rules.answers import Answers
 
 # What a member is told; the desk knows the sentence of each, and none says whom it is about.
 RAISED: Final = "flag"
@@ -24,17 +25,20 @@ NEEDS_CLINICIAN: Final = "needs_clinician"
 
 
 @transaction.atomic
-def raise_flags(*, response: Response, sent: bool, by: Actor, now: datetime) -> list[Flag]:
+def raise_flags(
+    *, response: Response, said: Answers | None = None, sent: bool, by: Actor, now: datetime
+) -> list[Flag]:
     """Raise a flag for each kind of answer that a clinician must see; the new ones.
 
     Called with every save, when only urgent ones count, and when all is sent: one that is open for
     each response and kind. An answer that is taken back leaves its flag; a graver or another one
     makes it unseen again, and raises a new one where a clinician had closed it. The same answer
     again, as when the form is sent, does neither. Its clinicians are told at once, and of what they
-    are told nothing; nobody else, and never by a mail to a client.
+    are told nothing; nobody else, and never by a mail to a client. `said` are answers that were
+    given and couldn't be kept.
     """
     assignment = response.assignment
-    answers = response.said()
+    answers = response.said() if said is None else said
     found = flags.raised(assignment.instrument.parsed, answers, sent=sent, short=assignment.short)
     # What somebody hasn't sent is theirs, unless a life may depend on it.
     found = [one for one in found if sent or one.severity == "urgent"]

@@ -237,7 +237,9 @@ def _ask_which(
         if item.id in saved.conflicts:
             said = words.said(form.definition, item, form.answers.get(item.id), form.texts)
             elsewhere[item.id] = said or _("No answer")
-    return _show(request, form, page, page_form, status=409, elsewhere=elsewhere)
+    return _show(
+        request, form, page, page_form, status=409, elsewhere=elsewhere, helps=bool(saved.helps)
+    )
 
 
 def _show(
@@ -248,6 +250,7 @@ def _show(
     *,
     status: int = 200,
     elsewhere: dict[str, str] | None = None,
+    helps: bool = False,
 ) -> HttpResponse:
     step, steps = pages.step(
         form.definition, form.answers, page.number, short=form.assignment.short
@@ -272,7 +275,7 @@ def _show(
         questions=list(page_form.questions(elsewhere)),
         elsewhere=" ".join(elsewhere or ()),
         revision=form.revision,
-        helps=_helps_on(form, page),
+        helps=helps or _helps_on(form, page),
         may_help=_may_help(form, page),
         back=bool(pages.before(form.pages, page.number)),
     )
