@@ -83,7 +83,7 @@ STATEMENTS = {
     "desk-intake, own": 9,
     "desk-review": 20,
     "desk-flag": 9,
-    "desk-response": 9,
+    "desk-response": 8,
     "desk-glass": 6,
     "desk-care": 9,
     "desk-restrict": 8,
