@@ -254,7 +254,8 @@ def reached_at_the_desk(couple: Couple) -> Taken:
         if not is_ours or "GET" not in route.methods:
             continue
         values = [found for start, found in named.items() if route.path.startswith(start)]
-        for (number, value), who in product(enumerate(values[0] if values else [couple.case.pk]), DESK):
+        those = values[0] if values else [couple.case.pk]
+        for (number, value), who in product(enumerate(those), DESK):
             path = route.path.replace("<int:number>", "1").replace("<int:pk>", "7")
             address, client = address_of(path, str(value)), couple.browsers[who]
             taken.answer(
