@@ -206,6 +206,10 @@ TEMPLATES = [
 
 # Ours sets all its policies in its views; this one its library asks of a site.
 REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
+# In the schema, the name of what two answers have alike.
+SPECTACULAR_SETTINGS = {
+    "ENUM_NAME_OVERRIDES": {"InstrumentStateEnum": "intake.models.Instrument.State"}
+}
 
 # --- what is sent here: short forms, and no files -----------------------------------------------
 
