@@ -115,7 +115,7 @@ class Readers:
             more = all(self.reads.count(kind) >= n + 5 for kind, n in before.items())
             return more or bool(self.failures)
 
-        return wait_until(done, seconds=60) and not self.failures
+        return wait_until(done, seconds=90) and not self.failures
 
     def _read(self, read: Callable[[], str]) -> None:
         # A breath, or the processes that we start never get a processor.
@@ -174,12 +174,12 @@ def kill_in_the_midst() -> None:
         process = rotate()
         try:
             ours = [holding.info.backend_pid]
-            assert wait_until(lambda: looking.execute(WAITING, ours).rowcount > 0, seconds=60)
+            assert wait_until(lambda: looking.execute(WAITING, ours).rowcount > 0, seconds=90)
         finally:
             process.send_signal(signal.SIGKILL)
             process.communicate()
     # The database notices that the dead one's statement is nobody's any more.
-    assert wait_until(lambda: on("new") in (2 * SIZE, 3 * SIZE), seconds=30)
+    assert wait_until(lambda: on("new") in (2 * SIZE, 3 * SIZE), seconds=90)
 
 
 def on(kek_id: str) -> int:
