@@ -165,7 +165,7 @@ def look(client: Client, member: Member, world: World, route: str, address: str)
 
 def _entries(member: Member):  # type: ignore[no-untyped-def]
     return AuditEntry.objects.filter(
-        actor_kind="member", actor_id=member.pk, verb__endswith=".read"
+        actor_kind="member", actor_id=member.pk, verb__regex=r"\.(read|exported)$"
     )
 
 
