@@ -287,7 +287,10 @@ def test_what_was_sent_changes_no_more(client: Client, given: Assignment) -> Non
     address, old = browsing.here(page), browsing.filled(page, given.instrument.parsed)
     browsing.complete(client, given)
     before = stored(given)
-    for where in (address, f"{address}save/", f"/i/{given.pk}/review/"):
+    # A second tap on the last button is told what became of the first.
+    tap = client.post(f"/i/{given.pk}/review/", old | {"q-brings": "Something else"})
+    assert (tap.status_code, tap["Location"]) == (302, f"/i/{given.pk}/sent/")
+    for where in (address, f"{address}save/"):
         answer = client.post(where, old | {"q-brings": "Something else"})
         assert is_stated("IN-035", answer), where
     again = send_json(client, f"{address}save/", json.dumps({"q-brings": "Else"}), old["own"])
