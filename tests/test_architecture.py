@@ -34,8 +34,6 @@ NO_ACTIONS = {
     "clients.actions.messages.lock": "a step inside an action's transaction",
     "clients.actions.messages.new_rows": "makes rows for an action to write",
     "clients.actions.rows.insert": "a step inside an action's transaction",
-    "intake.actions.giving.token_hash": "computes",
-    "practice.actions.booking.token_hash": "computes",
     "practice.actions.forms.wanted": "reads",
     "practice.actions.guard.lock_counselors": "a step inside an action's transaction",
     "practice.actions.guard.retake": "a step inside an action's transaction",

@@ -1,6 +1,5 @@
 """Give people what they are asked to fill in, and end it: by the practice's rules, or by hand."""
 
-import hashlib
 import secrets
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from clients.models import AuditEntry, Case, Person
 from clients.queries import care
 from clients.queries import people as find
 from clients.rules import envelope, permissions
+from clients.rules.access import token_hash
 from clients.rules.actors import Actor
 from intake.models import Assignment, CasePolicy, Instrument, Intake
 from intake.rules import rhythm
@@ -68,11 +68,6 @@ class Form:
     short: bool = False
     due_at: datetime | None = None
     expires_at: datetime | None = None
-
-
-def token_hash(token: str) -> bytes:
-    """What is stored of a token, and looked up."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 def new_intake(

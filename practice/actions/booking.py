@@ -1,6 +1,5 @@
 """Hold, book, move, cancel: every change of an appointment, and nothing else."""
 
-import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from clients.models import AuditEntry, Case, Person
 from clients.queries import care
 from clients.queries import people as find
 from clients.rules import contact, permissions
+from clients.rules.access import token_hash
 from clients.rules.actors import Actor
 from clients.rules.audience import Audience
 from intake.actions import reviewing
@@ -113,11 +113,6 @@ class Changed:
 
     appointment: Appointment
     on_its_way: bool
-
-
-def token_hash(token: str) -> bytes:
-    """What is stored of a token, and looked up."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 def _new_token() -> str:

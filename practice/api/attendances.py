@@ -12,6 +12,7 @@ from clients import limits
 from clients.api import fields, problems, schema
 from clients.api.endpoint import Endpoint
 from clients.api.serializers import Strict
+from clients.rules.access import token_hash
 from clients.rules.actors import Actor
 from practice.actions import booking
 from practice.actions.guard import SlotTaken
@@ -60,7 +61,7 @@ class OwnPart(Endpoint):
     def part(self, token: str) -> pages.OwnPart:
         """Refuses (404, the same for all) tokens that are unknown or have ended."""
         now = timezone.now()
-        attendance = pages.by_link(booking.token_hash(token), now)
+        attendance = pages.by_link(token_hash(token), now)
         practice = pages.practice()
         if attendance is None or practice is None:
             # Only these are counted: a link that works always does.

@@ -22,6 +22,7 @@ from clients.api import fields, problems, schema
 from clients.api.endpoint import Endpoint
 from clients.api.serializers import Strict
 from clients.forms.fields import phone_field
+from clients.rules.access import token_hash
 from clients.rules.actors import Actor
 from practice.actions import booking, idempotency
 from practice.actions.guard import SlotTaken
@@ -284,7 +285,7 @@ def _about_start(wanted: dict[str, Any]) -> _About:
 
 def _about_hold(wanted: dict[str, Any], now: datetime) -> _About:
     """Refuses (Problem) a hold that has ended, and a start that isn't the hold's own."""
-    held = pages.held(booking.token_hash(wanted["hold"]), now)
+    held = pages.held(token_hash(wanted["hold"]), now)
     if held is None:
         raise _hold_gone()
     own = {

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from clients.api import fields, problems, schema
 from clients.api.endpoint import Endpoint
 from clients.api.serializers import Strict
-from practice.actions import booking
+from clients.rules.access import token_hash
 from practice.api.fields import Zone
 from practice.limits import READS
 from practice.models import Counselor, Service
@@ -208,7 +208,7 @@ class Slots(Endpoint):
             to_on=to_on,
             zone=zone,
             now=now,
-            hold_hash=booking.token_hash(hold) if hold else None,
+            hold_hash=token_hash(hold) if hold else None,
         )
         if found is None:
             # Which of the two there isn't.

@@ -23,9 +23,9 @@ from clients.models import (
     SafeContact,
 )
 from clients.rules import envelope
+from clients.rules.access import token_hash
 from clients.rules.actors import Actor
 from clients.rules.audience import Audience
-from practice.actions import booking
 from practice.demo import cast
 from practice.demo.drawing import SEED, CaseDraft, PersonDraft, Visit
 from practice.demo.ledger import History
@@ -232,7 +232,7 @@ class Writer:
             gate=visit.gate if partner else Attendance.Gate.OPEN,
             gate_opened_at=booked if is_open else None,
             confirmed_at=booked + timedelta(minutes=40 if partner else 0) if confirmed else None,
-            token_hash=booking.token_hash(token),
+            token_hash=token_hash(token),
             token=token,
         )
 

@@ -16,8 +16,9 @@ from django.db import models
 
 from clients.models import AuditEntry, Case, Message, Notice, Person
 from clients.rules import ledger
+from clients.rules.access import token_hash
 from clients.rules.actors import Actor
-from intake.actions import giving, safety
+from intake.actions import safety
 from intake.models import (
     Agreement,
     Assignment,
@@ -215,7 +216,7 @@ class Paperwork:
         intake = Intake(
             case=one.row,
             person=person,
-            token_hash=giving.token_hash(token),
+            token_hash=token_hash(token),
             token=token,
             opened_at=given[0].assigned_at,
             asked_at=given[-1].assigned_at,

@@ -21,6 +21,7 @@ from clients import doors, limits
 from clients.actions import access
 from clients.forms import fields
 from clients.queries import access as queries
+from clients.rules.access import token_hash
 from clients.rules.actors import Actor
 from practice.actions import booking
 from practice.actions.guard import SlotTaken
@@ -79,7 +80,7 @@ def _by_link(request: HttpRequest, token: str, now: datetime) -> Page:
 
     Only those are counted and limited: a link that works always does.
     """
-    attendance = pages.by_link(booking.token_hash(token), now)
+    attendance = pages.by_link(token_hash(token), now)
     practice = pages.practice()
     if attendance is None or practice is None:
         limits.check(request, UNKNOWN_LINKS)

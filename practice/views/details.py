@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from clients import doors, limits
 from clients.limits import TooMany
+from clients.rules.access import token_hash
 from practice.actions import booking
 from practice.actions.guard import SlotTaken
 from practice.forms.booking import COUPLE, Choice, Details
@@ -55,7 +56,7 @@ def details(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _sent(request, now)
     kept = visit.hold(request.session)
-    held = pages.held(booking.token_hash(kept.token), now) if kept else None
+    held = pages.held(token_hash(kept.token), now) if kept else None
     practice = pages.practice()
     found = pages.bookable(kept.service) if kept else None
     if kept is None or held is None or practice is None or found is None:
@@ -176,7 +177,7 @@ def _sent(request: HttpRequest, now: datetime) -> HttpResponse:
         and kept.service == filled.bookable.service.slug
         and datetime.fromisoformat(kept.start) == filled.start
     )
-    held = pages.held(booking.token_hash(kept.token), now) if kept and about_held else None
+    held = pages.held(token_hash(kept.token), now) if kept and about_held else None
     form = _form(filled, request.POST)
     valid = form.is_valid()
     if request.POST.get("counselor") and filled.counselor is None:

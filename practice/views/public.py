@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from clients import doors
 from clients.forms import fields
-from practice.actions import booking
+from clients.rules.access import token_hash
 from practice.forms.booking import COUPLE, ONE
 from practice.models import Counselor, Practice, Service
 from practice.queries import offers, pages
@@ -155,7 +155,7 @@ def times_page(
 ) -> HttpResponse:
     """The open times of seven days; with htmx the list alone, to be put in place of the old one."""
     kept = visit.hold(request.session)
-    hold_hash = booking.token_hash(kept.token) if kept else None
+    hold_hash = token_hash(kept.token) if kept else None
     held = pages.held(hold_hash, now) if hold_hash else None
     service = asked.bookable.service
     shown = times.window(

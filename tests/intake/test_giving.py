@@ -10,6 +10,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from clients.models import AuditEntry, Case, Person
+from clients.rules.access import token_hash
 from clients.rules.actors import Actor
 from clients.rules.envelope import Erased
 from clients.rules.permissions import NotPermitted
@@ -60,7 +61,7 @@ def test_one_link_for_each_person_and_the_private_check_first() -> None:
     first, second = _round(case, [ana, ben], "mood", "private-check")
 
     assert first.token != second.token
-    assert bytes(first.token_hash) == giving.token_hash(first.token)
+    assert bytes(first.token_hash) == token_hash(first.token)
     for one in (first, second):
         assert _forms(one) == [("private-check", 1, "open"), ("mood", 1, "open")]
     assert CasePolicy.objects.get().kind == "limited"
