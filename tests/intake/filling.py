@@ -91,6 +91,12 @@ def assignment(intake: Intake, slug: str) -> Assignment:
     return found.order_by("-number")[0]
 
 
+def page_of(given: Assignment, item: str) -> int:
+    """The number of the page that asks for this, before anything is answered."""
+    found = pages.pages(given.instrument.parsed, {}, short=given.short)
+    return next(one.number for one in found if item in {each.id for each in one.questions})
+
+
 def accept(intake: Intake, *, now: datetime = make.NOW) -> None:
     """Accept how what is said alone is kept."""
     answering.accept_policy(

@@ -59,7 +59,9 @@ def test_a_partner_behind_the_gate_is_written_to_once_the_counselor_has_asked(
     steps.take(ana, clock="11:00")
     steps.fill_in_people(ana)
     steps.book(ana)
-    expect(ana.locator("main")).to_contain_text("Nothing is sent to the other person until")
+    expect(ana.locator("main")).to_contain_text(
+        "only after your counselor has spoken with each of you"
+    )
     assert set(post.deliver()) == {"ana@example.org"}
 
     steps.sign_in(iris, "iris")

@@ -15,7 +15,6 @@ from clients.rules.actors import Actor
 from intake.actions import answering
 from intake.models import Agreement, Assignment, CasePolicy, Flag, Intake, Response
 from intake.queries import taking
-from intake.rules import pages
 from tests import factories as make
 from tests.intake import filling
 from tests.intake.test_answering import ALL_KINDS, WHOLE
@@ -738,9 +737,7 @@ def last_thought(phone: Browser, mine: Intake) -> str:
     """The page with the question whose answer asks for help at once."""
     alone(phone, mine, "phq-9")
     given = filling.assignment(mine, "phq-9")
-    found = pages.pages(given.instrument.parsed, {}, short=False)
-    page = next(one for one in found if "phq9_9" in {item.id for item in one.questions})
-    path = f"/i/{given.pk}/{page.number}/"
+    path = f"/i/{given.pk}/{filling.page_of(given, 'phq9_9')}/"
     phone.get(path)
     return path
 
