@@ -42,7 +42,7 @@ def plan(
     leads = leads_of(terms.reminders, appointment.service_id)
     delay = timedelta(seconds=terms.practice.confirmation_delay_seconds)
     written_to = [one for one in attendances if may_write(one)]
-    known = [one for one in written_to if one.person.created_at < now]
+    known = [one for one in written_to if not one.person._state.adding]
     quiet = quiet_hours(one.person_id for one in known) if known else {}
     return [
         row

@@ -62,9 +62,10 @@ def link(name: str) -> Intake:
 
 
 def letters(name: str) -> list[tuple[str, int, str]]:
-    """The letters about somebody's links: purpose, version and state, in the order of due times."""
+    """The letters about somebody's links: purpose, version and state, in their order."""
     rows = Message.objects.filter(subject_kind="intake").select_related("person__key")
-    own = [row for row in rows.order_by("due_at", "purpose") if row.person.name.startswith(name)]
+    rows = rows.order_by("due_at", "purpose", "version")
+    own = [row for row in rows if row.person.name.startswith(name)]
     return [(row.purpose, row.version, row.state) for row in own]
 
 

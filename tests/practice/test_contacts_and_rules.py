@@ -116,6 +116,30 @@ def test_quiet_hours_bring_a_planned_reminder_forward(talk: Service) -> None:
     assert reminder.due_at == make.at(4, "06:59")
 
 
+def test_quiet_hours_hold_for_what_is_booked_by_hand_in_the_same_moment(talk: Service) -> None:
+    first = book(talk)
+    contacts.say_safe_contact(
+        person=first.attendances[0].person,
+        channel=SafeContact.Channel.EMAIL,
+        permission=SafeContact.Permission.NEUTRAL,
+        quiet=(7 * 60, 9 * 60),
+        by=STAFF,
+        now=NOW,
+    )
+    again = booking.book_by_hand(
+        service=talk,
+        counselor=talk.counselors.get(),
+        start=make.at(5, "09:00"),
+        request=None,
+        case=first.appointment.case,
+        beside=booking.ByHand("as agreed"),
+        by=STAFF,
+        now=NOW,
+    )
+    reminder = Message.objects.get(subject_id=again.attendances[0].pk, purpose="reminder-120")
+    assert reminder.due_at == make.at(5, "06:59")
+
+
 def test_a_new_reminder_rule_reaches_what_is_booked_already(talk: Service) -> None:
     (booker,) = book(talk).attendances
     diary.set_reminders(service=None, minutes_before=[1440], by=STAFF, now=NOW)

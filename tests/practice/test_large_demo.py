@@ -398,8 +398,16 @@ _PAST = (
              'id', gen_random_uuid(), 'appointment_id', a.id,
              'token_hash', sha256(a.id::text::bytea))) row
      WHERE upper(a.period) < %(before)s
-       AND t.id = (SELECT id FROM duet_practice_attendance
-                    WHERE role = 'booker' AND state = 'confirmed' LIMIT 1)
+       AND t.id = (SELECT one.id
+                     FROM duet_practice_attendance one
+                    WHERE one.role = 'booker' AND one.state = 'confirmed'
+                      -- Nobody whose own page is opened: those have something to come.
+                      AND one.person_id NOT IN (
+                            SELECT p.person_id
+                              FROM duet_practice_attendance p
+                              JOIN duet_practice_appointment at ON at.id = p.appointment_id
+                             WHERE upper(at.period) > %(now)s)
+                    ORDER BY one.id LIMIT 1)
     """,
     """
     INSERT INTO duet_clients_message
@@ -410,7 +418,8 @@ _PAST = (
              (SELECT id FROM duet_clients_message WHERE state = 'sent' LIMIT 1),
              (SELECT id FROM duet_clients_message WHERE state = 'failed' LIMIT 1))
      CROSS JOIN LATERAL jsonb_populate_record(m, jsonb_build_object(
-             'id', gen_random_uuid(), 'subject_id', t.id, 'about_at', lower(a.period))) row
+             'id', gen_random_uuid(), 'subject_id', t.id, 'person_id', t.person_id,
+             'version', (m.state = 'failed')::int, 'about_at', lower(a.period))) row
      WHERE upper(a.period) < %(before)s
     """,
     # What earlier tests took back still swells the indexes, and the planner's picture of them.
@@ -429,10 +438,13 @@ def add_a_past() -> None:
     """Bookings of each counselor's that have been over for long."""
     with connection.cursor() as cursor:
         for statement in _PAST:
-            cursor.execute(statement, {"past": PAST, "before": NOON - timedelta(days=200)})
+            cursor.execute(
+                statement, {"past": PAST, "before": NOON - timedelta(days=200), "now": NOON}
+            )
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
     counselors = Counselor.objects.count()
     assert Appointment.objects.filter(state="done").count() > PAST * counselors
+    assert Attendance.objects.filter(appointment__state="done").count() > PAST * counselors
 
 
 def _rows_read(statement: str) -> Counter[str]:
