@@ -20,7 +20,11 @@ from tests.config.running import Site, fresh_folder, site
 
 # The members' own names stand in plain text: they sign in, and are on the public page.
 MEMBERS = {"olive", "sam", "iris", "theo", "lucia", "rita", "uma"}
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.faults]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.faults,
+    pytest.mark.xdist_group("dump"),
+]
 
 
 def dump() -> str:
