@@ -1,6 +1,7 @@
 """What somebody answered, in words: each question that was asked beside the answer to it."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from intake.rules import conditions, wording
@@ -10,7 +11,10 @@ from intake.rules.definition import SHOWN_ONLY, Definition, Item
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One question and what was said to it: words, a yes or no, or that nothing was."""
+    """One question and what was said to it: words, a yes or no, or that nothing was.
+
+    A date stands in `words` as it is kept, and in `day` to be written as its reader writes dates.
+    """
 
     item: str
     section: str
@@ -19,6 +23,7 @@ class Line:
     yes: bool | None = None
     # "I'd rather not say" and the like, whose words stand in `words`.
     said_nothing: bool = False
+    day: date | None = None
 
     @property
     def is_answered(self) -> bool:
@@ -50,7 +55,9 @@ def _line(
         return Line(item.id, section, question, words, said_nothing=True)
     if isinstance(answer.value, bool):
         return Line(item.id, section, question, yes=answer.value)
-    return Line(item.id, section, question, _words(definition, item, answer.value, texts))
+    words = _words(definition, item, answer.value, texts)
+    day = date.fromisoformat(words) if item.kind == "date" else None
+    return Line(item.id, section, question, words, day=day)
 
 
 def _words(definition: Definition, item: Item, value: Any, texts: dict[str, str]) -> str:

@@ -62,9 +62,13 @@ def page(request: HttpRequest, own: Own, pk: UUID, number: int) -> HttpResponse:
     found = _page(request, form, number)
     if found is None:
         return resume_at(request, form)
-    if request.method != "POST":
-        return _show(request, form, found, _page_form(form, found))
-    return _go_on(request, form, found)
+    if request.method == "POST":
+        return _go_on(request, form, found)
+    page_form = _page_form(form, found)
+    if frame.alone_first(request, form):
+        # What an earlier visit said of who looks on is not chosen for this one.
+        page_form.stored = {}
+    return _show(request, form, found, page_form)
 
 
 @doors.visitor

@@ -251,6 +251,7 @@ def test_it_is_asked_anew_in_every_visit(phone: Browser, mine: Intake) -> None:
     for path in (f"/i/{pk}/2/", f"/i/{pk}/review/"):
         other.get(path)
         assert other.at.endswith("/1/")
+    assert "q-S1" not in other.fields().sent  # nor is it chosen beforehand
     other.next(S1="yes")
     other.get(f"/i/{pk}/")
     assert "ever hurt you" in other.text  # and then on where they were

@@ -86,6 +86,17 @@ def test_too_little_was_answered_for_a_score(iris: Counselor, world: World) -> N
     assert "too little was answered" in walk.text(signed_in(iris.member).get(page(row)))
 
 
+def test_a_date_is_written_as_its_reader_writes_one(iris: Counselor, world: World) -> None:
+    item = {"id": "born", "kind": "date", "text": "Your date of birth"}
+    dated = make.instrument(id="dated", items=[*make.MOOD["items"], item])
+    row = make.response(
+        make.assignment(world.mood.assignment.intake, dated), {"born": "1990-05-01"}
+    )
+    shown = walk.text(signed_in(iris.member).get(page(row)))
+    assert "May 1, 1990" in shown
+    assert "1990-05-01" not in shown
+
+
 def reads_of(world: World, member: Member) -> list[bool]:
     """Which of the four open, in order: mood, private check, for staff, not sent."""
     client = signed_in(member)
