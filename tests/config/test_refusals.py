@@ -90,6 +90,7 @@ COMMANDS = {
 def run(command: str, **names: str) -> subprocess.CompletedProcess[str]:
     """Start it with an environment that is whole but for these names."""
     given = WHOLE | {"REDIS_URL": "redis://127.0.0.1:1/0"} | names
+    given["DUET_DATA_DIR"] = str(fresh_folder())  # `up` shares none with another one
     given["PYTHONWARNINGS"] = "ignore"  # Celery's, of being started by root
     return subprocess.run(
         [sys.executable, *COMMANDS[command]],
