@@ -181,7 +181,7 @@ def test_two_writings_of_one_letter_are_the_same_bytes() -> None:
 def test_what_a_server_does_is_told_in_one_word(
     behave: Behave, heard: Heard, code: str, dead: bool, peer: Peer, settings: Settings
 ) -> None:
-    settings.EMAIL_TIMEOUT = 0.3
+    settings.EMAIL_TIMEOUT = 1
     peer.behave = behave
     channel = EmailChannel()
     channel.open()

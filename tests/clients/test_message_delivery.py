@@ -265,7 +265,7 @@ def test_a_line_dropped_after_the_letter_is_uncertain_and_tried_once_more(peer: 
 
 
 def test_silence_after_the_letter_is_uncertain_too(peer: Peer, settings: Settings) -> None:
-    settings.EMAIL_TIMEOUT = 0.3
+    settings.EMAIL_TIMEOUT = 1
     peer.behave = Behave.HANG_AFTER_DATA
     rows(3)
     outcome = scan()
