@@ -114,7 +114,7 @@ def _find(pk: UUID) -> FormRule:
 
 def _new(request: MemberRequest) -> NewRule:
     return NewRule(
-        request.POST if request.method == "POST" else None,
+        request.POST,
         instruments=given.givable(request.actor),
         services=services.active(),
     )
